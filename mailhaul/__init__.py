@@ -1,0 +1,1 @@
+"""Mailhaul: the shared kernel and the command line; it imports no service."""

@@ -1,0 +1,1 @@
+"""One folder is one process is one consumer group; services never import each other."""
