@@ -13,7 +13,7 @@ from mailhaul.states import Advice, Change, CheckState, Grade, MigrationState, S
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoint:
-    """Where a source is reached: `tls` is implicit | starttls | none; `address` is pinned by the check, empty before."""
+    """Where a source is reached: `tls` is implicit | starttls | none; `address` is what the check pinned, else empty."""
 
     host: str
     port: int
