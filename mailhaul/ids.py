@@ -2,7 +2,10 @@
 
 from contextlib import suppress
 from typing import NewType
+from unicodedata import normalize
 from uuid import UUID, uuid5
+
+import idna
 
 MigrationId = NewType("MigrationId", str)
 MailboxId = NewType("MailboxId", str)
@@ -25,14 +28,15 @@ def derive(kind: str, *parts: object) -> str:
 
 
 def canonical_address(address: str) -> str:
-    """An address as an identity: the domain in ASCII and lower case, the local part in lower case.
+    """An address as an identity: the domain in ASCII and lower case, the local part in lower case and NFC.
 
     RFC 5321 lets local parts differ by case; no hosting platform does, and two writers for one mailbox would be worse.
+    The domain follows IDNA 2008 (RFC 5891): Python's own codec takes `faß.de` for `fass.de`, another domain.
     """
     local, _, domain = address.strip().rpartition("@")
     with suppress(UnicodeError):  # refused elsewhere as a bad address; the identity stays stable meanwhile
-        domain = domain.encode("idna").decode("ascii") if not domain.isascii() else domain
-    return f"{local.lower()}@{domain.lower()}"
+        domain = idna.encode(domain, uts46=True).decode("ascii") if not domain.isascii() else domain
+    return f"{normalize('NFC', local).lower()}@{domain.lower()}"
 
 
 def mailbox_id(destination: str) -> MailboxId:

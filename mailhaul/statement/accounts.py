@@ -2,21 +2,10 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
-from enum import StrEnum
 
+from mailhaul.states import Grade
 
-class Grade(StrEnum):
-    """How complete a move is; the order of the members is from best to worst."""
-
-    EXACT = "exact"  # every message found stands at the destination
-    GOOD = "good"  # the differences are explained: a rule, the source's owner or the destination's owner
-    REVIEW = "review"  # a person must look and accept
-    PROBLEM = "problem"  # nobody can accept it: something is missing or the sums do not add up
-
-    @property
-    def complete(self) -> bool:
-        """True where nothing stands between the mailbox and the word "Done"."""
-        return self in (Grade.EXACT, Grade.GOOD)
+COMPLETE = frozenset({Grade.EXACT, Grade.GOOD})  # nothing stands between the mailbox and the word "Done"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +23,7 @@ class Account:
     vanished: int = 0  # removed at the source between the listing and the copy
     failed: int = 0  # tried and refused; each is listed with its code
     left: int = 0  # not tried yet; none once a run is over
-    removed_since: int = 0  # verified once, later removed or moved by their owner at the destination
+    removed_by_owner: int = 0  # verified once, later removed or moved by their owner at the destination
     surplus: int = 0  # possible second copies, reported and not removed
     mismatched: int = 0  # at the destination with another size or date, or missing without its owner's doing
 
@@ -68,17 +57,22 @@ def total(accounts: Iterable[Account]) -> Account:
 
 
 def grade(account: Account) -> Grade:
-    """The grade of an account whose run is over; messages still left are a problem, not a promise."""
+    """The grade of an account whose run is over.
+
+    Exact: every message found stands at the destination. Good: the differences are explained by a rule or by an owner
+    of the mail. Review: a person must look and accept. Problem: something is missing or the sums do not add up, and
+    messages still left are a problem, not a promise.
+    """
     if not account.balanced or account.left or account.mismatched:
         return Grade.PROBLEM
     if account.failed or account.surplus:
         return Grade.REVIEW
-    if account.skipped or account.vanished or account.removed_since:
+    if account.skipped or account.vanished or account.removed_by_owner:
         return Grade.GOOD
     return Grade.EXACT
 
 
 def worst(grades: Iterable[Grade]) -> Grade:
     """The grade one level up: a migration is as good as its worst mailbox; of nothing, exact."""
-    order = list(Grade)
+    order = list(Grade)  # from best to worst
     return max(grades, key=order.index, default=Grade.EXACT)

@@ -4,13 +4,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailhaul.statement import Account, Grade, grade, total, worst
+from mailhaul.statement import COMPLETE, Account, grade, total, worst
+from mailhaul.states import Grade
 
 COUNTS = st.integers(min_value=0, max_value=10**12)
 
 
 def accounts() -> st.SearchStrategy[Account]:
-    names = ("copied", "already_there", "skipped", "vanished", "failed", "left", "removed_since", "surplus")
+    names = ("copied", "already_there", "skipped", "vanished", "failed", "left", "removed_by_owner", "surplus")
     return st.fixed_dictionaries(dict.fromkeys(names, COUNTS)).map(
         lambda n: Account(found=sum(n[name] for name in names[:6]), **n)
     )
@@ -23,7 +24,7 @@ def accounts() -> st.SearchStrategy[Account]:
         (Account(found=3, copied=2, already_there=1), Grade.EXACT),
         (Account(found=3, copied=2, skipped=1), Grade.GOOD),
         (Account(found=3, copied=2, vanished=1), Grade.GOOD),
-        (Account(found=3, copied=3, removed_since=1), Grade.GOOD),
+        (Account(found=3, copied=3, removed_by_owner=1), Grade.GOOD),
         (Account(found=3, copied=2, failed=1), Grade.REVIEW),
         (Account(found=3, copied=3, surplus=1), Grade.REVIEW),
         (Account(found=3, copied=2, left=1), Grade.PROBLEM),
@@ -53,4 +54,4 @@ def test_sums_of_balanced_accounts_balance(parts: list[Account]) -> None:
 def test_worst_of_none_is_exact_and_complete_means_exact_or_good() -> None:
     assert worst([]) is Grade.EXACT
     assert worst([Grade.GOOD, Grade.REVIEW, Grade.EXACT]) is Grade.REVIEW
-    assert [g for g in Grade if g.complete] == [Grade.EXACT, Grade.GOOD]
+    assert {Grade.EXACT, Grade.GOOD} == COMPLETE
