@@ -13,7 +13,7 @@ from mailhaul.states import Advice, Change, CheckState, Grade, MigrationState, S
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoint:
-    """Where a source is reached: `tls` is implicit | starttls | none; `address` is what the check pinned, else empty."""
+    """Where a source is reached: `tls` is implicit | starttls | none; `address` is the pinned one, else empty."""
 
     host: str
     port: int
