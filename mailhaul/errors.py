@@ -89,3 +89,10 @@ class RequestInvalid(MailhaulError):
 
     def __init__(self, code: str, text: str) -> None:
         super().__init__(code, text, side=Side.REQUEST)
+
+
+class StackFailed(MailhaulError):
+    """A part of the embedded stack did not start or did not answer; the text says what to look at or install."""
+
+    def __init__(self, code: str, text: str) -> None:
+        super().__init__(code, text, side=Side.PLATFORM)
