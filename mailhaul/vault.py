@@ -1,7 +1,7 @@
 """Secrets: sealed to a key of their migration by whoever takes them, opened only where the vault's private key is.
 
 HPKE (RFC 9180, base mode, X25519, HKDF-SHA256, AES-256-GCM) seals both layers: each secret to its migration's public
-key, and that key's private half to the vault's public key. What a secret is bound to (joint 31) goes into HPKE's `info`,
+key, and that key's private half to the vault's public key. What a secret is bound to (joint 31) is HPKE's `info`,
 so that a ciphertext opens nowhere else. Deleting the migration's key makes all its secrets unreadable.
 """
 
