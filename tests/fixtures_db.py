@@ -3,6 +3,7 @@
 import asyncio
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import uuid
@@ -52,6 +53,7 @@ def postgresql_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]
         "unix_socket_directories": str(home),
         "shared_buffers": "64MB",
         "max_connections": "60",
+        "deadlock_timeout": "50ms",
     }
     subprocess.run(
         _as_postgres(
@@ -69,7 +71,7 @@ def postgresql_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]
         _wait_ready(port, server)
         yield f"postgresql://postgres@127.0.0.1:{port}"
     finally:
-        server.send_signal(subprocess.signal.SIGINT)  # type: ignore[attr-defined]  # "fast": do not wait for clients
+        server.send_signal(signal.SIGINT)  # "fast": do not wait for clients
         server.wait(30)
         log.close()
         shutil.rmtree(home, ignore_errors=True)

@@ -15,7 +15,7 @@ from mailhaul.db.writer import Writer, run_now
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
-DEADLOCK_TRIES = 5
+DEADLOCK_TRIES = 10
 # PostgreSQL's words for "somebody else won, begin again": serialization_failure and deadlock_detected.
 BEGIN_AGAIN = frozenset({"40001", "40P01"})
 
