@@ -1,0 +1,359 @@
+"""One IMAP connection: commands pipelined, literals streamed to sinks, back-pressure coupled, nothing trusted.
+
+Data are *offered* to the open commands, oldest first, and belong to the first that claims them: servers send data of
+later FETCHes before they tag the first one, so a claim rests on what was asked for (folder and UID), never on order.
+A command that changes the selected folder is a barrier: commands behind it are offered nothing before its tag.
+"""
+
+import asyncio
+import socket
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+from mailhaul.errors import MailhaulError, ProtocolBroken, Side, Unreachable
+from mailhaul.imap.answers import Answer, clean, parse_status
+from mailhaul.imap.limits import Limits
+from mailhaul.imap.reader import Breach, Part, ResponseReader, Sink
+from mailhaul.imap.refusals import refusal
+
+OnUntagged = Callable[[list[Part]], bool | None]
+"""Takes the parts of a whole untagged response; True claims it."""
+OnLiteral = Callable[[list[Part], int], Sink | None]
+"""Takes the parts before a literal and its size; a sink claims it, None leaves it to others or to memory."""
+OnDone = Callable[[Answer], Any]
+"""Takes the tagged answer, OK or not, in the step that parses it."""
+OnContinue = Callable[[bytes], bool | None]
+"""Takes the text behind `+`; True when another `+` may follow before the tag."""
+
+_TICKS = 4
+
+
+@dataclass(slots=True, eq=False)
+class _Command:
+    """An open command; `scope` counts the barriers before it."""
+
+    name: bytes
+    future: asyncio.Future[Answer]
+    scope: int
+    barrier: bool
+    on_untagged: OnUntagged | None
+    on_literal: OnLiteral | None
+    on_done: OnDone | None
+
+
+@dataclass(slots=True)
+class _Awaited:
+    """The one command that waits for a `+`; RFC 9051 §2.2.1 forbids to send anything else meanwhile."""
+
+    tag: bytes
+    go: OnContinue
+    backlog: list[tuple[bytes, Sequence[bytes], OnContinue | None]] = field(default_factory=list)
+
+
+class IMAPConnection(asyncio.Protocol):
+    """Made by `mailhaul.dial`; every callback runs in the step that parses what it is told.
+
+    Hooks: `after_read()` when a piece of input is digested; `feeder`, the connection whose reading stops while this
+    one's write buffer is full; `on_lost(error)`, once. Futures of commands give an `Answer` with status OK or raise
+    `ServerRefused`, `SignInRefused`, `Throttled`, `ProtocolBroken` or `Unreachable`, always with this side.
+    """
+
+    transport: asyncio.Transport
+
+    def __init__(self, *, side: Side, server: str, limits: Limits | None = None) -> None:
+        self.side, self.server, self.limits = side, server, limits or Limits()
+        self.loop = asyncio.get_running_loop()
+        self.greeting: asyncio.Future[Answer] = self.loop.create_future()
+        self.closed: asyncio.Future[None] = self.loop.create_future()
+        self.capabilities: frozenset[str] = frozenset()
+        self.lost: MailhaulError | None = None
+        self.peer_address = ""
+        self.feeder: IMAPConnection | None = None
+        self.after_read: Callable[[], Any] | None = None
+        self.on_lost: Callable[[MailhaulError], Any] | None = None
+        self.received = 0
+        self._secrets: list[bytes] = []
+        self._open: dict[bytes, _Command] = {}
+        self._listening: dict[int, list[_Command]] = {}
+        self._serial = self._scope = self._last_scope = 0
+        self._awaited: _Awaited | None = None
+        self._holds: set[object] = set()
+        self._bye: Answer | None = None
+        self._watch: asyncio.TimerHandle | None = None
+        self._seen, self._idle = (0, 0), 0
+        self.reader = ResponseReader(self.limits, self._literal, self._response)
+
+    # --- asking ---------------------------------------------------------------------------------------------------
+
+    def begin(
+        self,
+        name: bytes = b"APPEND",
+        *,
+        on_untagged: OnUntagged | None = None,
+        on_literal: OnLiteral | None = None,
+        on_done: OnDone | None = None,
+        barrier: bool = False,
+    ) -> tuple[bytes, asyncio.Future[Answer]]:
+        """Registers a command whose bytes the caller writes: its tag, and the future of its answer."""
+        self._serial += 1
+        tag, future = b"A%d" % self._serial, self.loop.create_future()
+        if self.lost:
+            future.set_exception(self.lost)
+            future.exception()  # whoever awaits it is told; nobody has to
+            return tag, future
+        command = _Command(name, future, self._last_scope, barrier, on_untagged, on_literal, on_done)
+        self._open[tag] = command
+        if on_untagged or on_literal:
+            self._listening.setdefault(command.scope, []).append(command)
+        self._last_scope += barrier
+        if self._watch is None:
+            self._arm()
+        return tag, future
+
+    def command(
+        self,
+        line: bytes | Sequence[bytes],
+        *,
+        on_untagged: OnUntagged | None = None,
+        on_literal: OnLiteral | None = None,
+        on_done: OnDone | None = None,
+        on_continue: OnContinue | None = None,
+        barrier: bool = False,
+    ) -> asyncio.Future[Answer]:
+        """Sends a command without its tag and last CR LF.
+
+        In a sequence every piece but the last ends with a synchronising literal's announcement and waits for `+`.
+        """
+        pieces: Sequence[bytes] = (line,) if isinstance(line, bytes) else line
+        name = b" ".join(pieces[0].split(b" ", 2)[: 2 if pieces[0][:4] == b"UID " else 1])
+        tag, future = self.begin(
+            name.strip(), on_untagged=on_untagged, on_literal=on_literal, on_done=on_done, barrier=barrier
+        )
+        if self._awaited:
+            self._awaited.backlog.append((tag, pieces, on_continue))
+        else:
+            self._send(tag, pieces, on_continue)
+        return future
+
+    def _send(self, tag: bytes, pieces: Sequence[bytes], on_continue: OnContinue | None) -> None:
+        rest = list(pieces[1:])
+
+        def next_piece(text: bytes) -> bool | None:
+            if not rest:
+                return on_continue(text) if on_continue else False
+            self.write(rest.pop(0) + b"\r\n")
+            return bool(rest) or on_continue is not None
+
+        if rest or on_continue:
+            self._awaited = _Awaited(tag, next_piece)
+        self.write(b"%b %b\r\n" % (tag, pieces[0]))
+
+    def write(self, data: bytes) -> None:
+        """Bytes as they are: the engine's own APPENDs and literals."""
+        if self.lost is None:
+            self.transport.write(data)
+
+    def redact(self, *secrets: str | bytes) -> None:
+        """Never lets these words through in an error, whatever the server echoes."""
+        self._secrets += [s.encode() if isinstance(s, str) else s for s in secrets if s]
+
+    # --- back-pressure --------------------------------------------------------------------------------------------
+
+    def hold_reading(self, reason: object) -> None:
+        """Stops reading until every reason to hold is released."""
+        if not self._holds and self.lost is None:
+            self.transport.pause_reading()
+        self._holds.add(reason)
+
+    def release_reading(self, reason: object) -> None:
+        if reason in self._holds:
+            self._holds.discard(reason)
+            if not self._holds and self.lost is None:
+                self.transport.resume_reading()
+
+    def pause_writing(self) -> None:
+        if self.feeder:
+            self.feeder.hold_reading(self)
+
+    def resume_writing(self) -> None:
+        if self.feeder:
+            self.feeder.release_reading(self)
+
+    # --- the end --------------------------------------------------------------------------------------------------
+
+    def fail(self, error: MailhaulError) -> None:
+        """Ends the connection at once; nothing more is sent or read, every open command raises `error`."""
+        if self.lost is not None:
+            return
+        self.lost, self.reader.stopped = error, True
+        if self._watch:
+            self._watch.cancel()
+        self.resume_writing()
+        if not self.closed.done():
+            self.closed.set_result(None)
+        commands, self._open = list(self._open.values()), {}
+        self._listening.clear()
+        for future in (self.greeting, *(command.future for command in commands)):
+            if not future.done():
+                future.set_exception(error)
+                future.exception()
+        if hasattr(self, "transport"):
+            self.transport.abort()
+        if self.on_lost:
+            self.on_lost(error)
+
+    def abort(self) -> None:
+        """Drops the socket: unsent bytes are forgotten, nothing more of ours reaches the server."""
+        self.fail(Unreachable("closed", "we closed the connection", side=self.side))
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._bye:
+            self.fail(refusal(self._bye, "the session", self.side, self.shown(self._bye.text)))
+        else:
+            text = f"the {self.side} server closed the connection"
+            self.fail(Unreachable("disconnected", text, side=self.side))
+
+    def breach(self, what: str) -> ProtocolBroken:
+        text = f"the {self.side} server broke the protocol: {what}"
+        return ProtocolBroken("protocol_broken", text, side=self.side)
+
+    def shown(self, text: bytes) -> str:
+        """The server's words without the secrets that were sent to it."""
+        for secret in self._secrets:
+            text = text.replace(secret, b"***")
+        return clean(text)
+
+    # --- what comes back ------------------------------------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self.transport = transport
+        transport.set_write_buffer_limits(high=self.limits.write_high, low=self.limits.write_low)
+        sock = transport.get_extra_info("socket")
+        if sock is not None and sock.family in (socket.AF_INET, socket.AF_INET6):
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+            self.peer_address = transport.get_extra_info("peername")[0]
+        self._arm()
+
+    def data_received(self, data: bytes) -> None:
+        self.received += len(data)
+        try:
+            self.reader.feed(data)
+        except Breach as error:
+            self.fail(self.breach(str(error)))
+        if self.after_read:
+            self.after_read()
+
+    def _literal(self, parts: list[Part], size: int) -> Sink | None:
+        for command in self._listening.get(self._scope, ()):
+            if command.on_literal and (sink := command.on_literal(parts, size)) is not None:
+                return sink
+        return None
+
+    def _response(self, parts: list[Part]) -> None:
+        line = parts[0]
+        assert isinstance(line, bytes)
+        if line[:2] == b"* ":
+            if not self.greeting.done():
+                self._greeted(line)
+            else:
+                self._untagged(line, parts)
+        elif line[:1] == b"+":
+            self._continue(line[2:])
+        elif line:  # some servers send an empty line now and then
+            self._tagged(line)
+
+    def _greeted(self, line: bytes) -> None:
+        answer = parse_status(line[2:])
+        if answer is None or answer.status not in ("OK", "PREAUTH", "BYE"):
+            raise Breach("no IMAP greeting")
+        if answer.code == "CAPABILITY":
+            self._learn(answer.argument)
+        if answer.status == "BYE":
+            self._bye = answer
+        self.greeting.set_result(answer)
+
+    def _untagged(self, line: bytes, parts: list[Part]) -> None:
+        if not line[2:3].isdigit():
+            word = line[2:].split(b" ", 1)[0].upper()
+            if word == b"CAPABILITY":
+                self._learn(line[13:])
+            elif word in (b"OK", b"BYE") and (answer := parse_status(line[2:])):
+                if answer.code == "CAPABILITY":
+                    self._learn(answer.argument)
+                if word == b"BYE":
+                    self._bye = answer
+        for command in self._listening.get(self._scope, ()):
+            if command.on_untagged and command.on_untagged(parts):
+                return
+
+    def _learn(self, words: bytes) -> None:
+        self.capabilities = frozenset(words.decode("ascii", "replace").upper().split())
+
+    def _continue(self, text: bytes) -> None:
+        awaited = self._awaited
+        if awaited is None:
+            # A stale `+` would be taken for the go-ahead of a later literal, which the server may then refuse.
+            raise Breach("a continuation that nothing asked for")
+        if not awaited.go(text) and self._awaited is awaited:
+            self._release(awaited)
+
+    def _release(self, awaited: _Awaited) -> None:
+        self._awaited = None
+        while awaited.backlog and self._awaited is None:
+            self._send(*awaited.backlog.pop(0))
+        if self._awaited:
+            self._awaited.backlog = awaited.backlog + self._awaited.backlog
+
+    def _tagged(self, line: bytes) -> None:
+        tag, _, rest = line.partition(b" ")
+        command, answer = self._open.pop(tag, None), parse_status(rest)
+        if command is None or answer is None or answer.status not in ("OK", "NO", "BAD"):
+            raise Breach("an answer to no command of ours")
+        if command.on_untagged or command.on_literal:
+            self._listening[command.scope].remove(command)
+        if command.barrier:
+            self._listening.pop(self._scope, None)
+            self._scope = command.scope + 1
+        if answer.code == "CAPABILITY" and answer.ok:
+            self._learn(answer.argument)
+        if command.on_done:
+            command.on_done(answer)
+        if not command.future.done():
+            if answer.ok:
+                command.future.set_result(answer)
+            else:
+                name = command.name.decode("ascii", "replace")
+                command.future.set_exception(refusal(answer, name, self.side, self.shown(answer.text)))
+                if command.on_done:
+                    command.future.exception()  # told already
+        if self._awaited and self._awaited.tag == tag:
+            self._release(self._awaited)
+
+    # --- time -----------------------------------------------------------------------------------------------------
+
+    def _arm(self) -> None:
+        if self._watch:
+            self._watch.cancel()
+        self._idle = 0
+        self._watch = self.loop.call_later(self.limits.stall_window / _TICKS, self._tick)
+
+    def _tick(self) -> None:
+        """Octets per window, not answers: slow but alive is not dead, and reading that we stopped is not silence."""
+        self._watch = None
+        if not self._open and self.greeting.done():
+            return
+        unsent = 0
+        with suppress(AttributeError, NotImplementedError):
+            unsent = self.transport.get_write_buffer_size()
+        now = (self.received, unsent)
+        self._idle = 0 if now != self._seen or self._holds else self._idle + 1
+        self._seen = now
+        if self._idle >= _TICKS:
+            text = f"the {self.side} server was silent for {self.limits.stall_window:g} s"
+            self.fail(Unreachable("stalled", text, side=self.side))
+        else:
+            self._watch = self.loop.call_later(self.limits.stall_window / _TICKS, self._tick)
