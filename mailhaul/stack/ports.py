@@ -36,10 +36,10 @@ def is_free(port: int) -> bool:
     return True
 
 
-def answers(port: int, *, greeting: bytes = b"", timeout: float = 1.0) -> bool:
+def answers(port: int, address: str = LOOPBACK, *, greeting: bytes = b"", timeout: float = 1.0) -> bool:
     """Whether a server on loopback accepts a connection and, when asked for, begins with this greeting."""
     try:
-        with socket.create_connection((LOOPBACK, port), timeout=timeout) as connection:
+        with socket.create_connection((address, port), timeout=timeout) as connection:
             return not greeting or connection.recv(256).startswith(greeting)
     except OSError:
         return False
