@@ -60,9 +60,10 @@ class Letter:
 
         A bare CR elsewhere, 8-bit bytes, long lines and a missing last line end stay (measured with Dovecot 2.3.19).
         """
-        if b"\n" not in self.data and not self.data.endswith(b"\r"):
-            return self.data
-        return re.sub(rb"\r?\r?\n", CRLF, self.data.removesuffix(b"\r"))
+        data = self.data.removesuffix(b"\r")
+        if b"\r\r\n" in data or data.count(b"\n") != data.count(CRLF):
+            return re.sub(rb"\r?\r?\n", CRLF, data)
+        return data
 
 
 class Writer:

@@ -5,6 +5,7 @@ import re
 import socket
 import ssl
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from mailhaul.errors import StackFailed
@@ -13,6 +14,7 @@ from mailhaul.stack.letters import Letter
 from mailhaul.stack.manifest import Manifest
 
 TIMEOUT_SECONDS = 60
+AT_ONCE = 3
 BATCH_MESSAGES = 250
 BATCH_OCTETS = 8 << 20
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -32,22 +34,28 @@ class Server:
 def load(corpus: Corpus, server: Server) -> Manifest:
     """Fill the server's empty mailboxes; return what it serves from now on."""
     manifest = Manifest(corpus)
-    for account in corpus.accounts:
+
+    def one(account: Account) -> None:
         with Session(server, account.source, account.password) as session:
             for shelf in corpus.shelves:
                 session.create(shelf.path, subscribe=shelf.subscribed)
             _append(session, manifest, account, corpus.letters(account))
+
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        list(pool.map(one, corpus.accounts))
     return manifest
 
 
 def arrive(manifest: Manifest, server: Server, messages: int, *, visit: int = 1) -> int:
     """Let `messages` more arrive in each mailbox, most in INBOX, some in other folders; return how many in all."""
-    arrived = 0
-    for account in manifest.accounts:
+
+    def one(account: Account) -> int:
         with Session(server, account.source, account.password) as session:
             letters = manifest.corpus.letters(account, visit=visit, count=messages)
-            arrived += _append(session, manifest, account, letters)
-    return arrived
+            return _append(session, manifest, account, letters)
+
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        return sum(pool.map(one, manifest.accounts))
 
 
 def _append(session: "Session", manifest: Manifest, account: Account, letters: Iterable[Letter]) -> int:

@@ -1,5 +1,6 @@
 """The sink's side of the conversation, on aiosmtpd."""
 
+import asyncio
 from collections.abc import Callable
 from pathlib import Path
 
@@ -32,7 +33,7 @@ class Handler:
             content = envelope.original_content or b""
             keep(self._directory, self._number, envelope.mail_from or "", envelope.rcpt_tos, content)
         if mode in {Mode.DROP, Mode.DROP_ACCEPTED}:
-            if server.transport is not None:
+            if isinstance(server.transport, asyncio.WriteTransport):
                 server.transport.abort()
             return "421 4.3.0 Never heard"
         if mode is Mode.REFUSE:

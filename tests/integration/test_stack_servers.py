@@ -10,7 +10,8 @@ from email.message import EmailMessage
 import psycopg
 import pytest
 from confluent_kafka import Consumer, Producer
-from confluent_kafka.admin import AdminClient, NewTopic
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.cimpl import NewTopic
 
 from mailhaul.stack.broker import Broker
 from mailhaul.stack.dovecot import Dovecot, DovecotSettings, Storage
@@ -27,7 +28,7 @@ def test_joint_18_an_acknowledged_record_survives_a_kill_of_the_broker(
     broker_process: Broker, topic_prefix: str
 ) -> None:
     topic = f"{topic_prefix}kept"
-    address = {"bootstrap.servers": broker_process.bootstrap}
+    address: dict[str, str | int | float | bool] = {"bootstrap.servers": broker_process.bootstrap}
     admin = AdminClient(address)
     admin.create_topics([NewTopic(topic, 1, 1)])[topic].result(10)
     producer = Producer({**address, "acks": "all"})
