@@ -16,7 +16,7 @@ from mailhaul.errors import MailhaulError, ProtocolBroken, Side, Unreachable
 from mailhaul.imap.answers import Answer, clean, parse_status
 from mailhaul.imap.limits import Limits
 from mailhaul.imap.reader import Breach, Part, ResponseReader, Sink
-from mailhaul.imap.refusals import refusal
+from mailhaul.imap.refusals import disconnected, refusal
 
 OnUntagged = Callable[[list[Part]], bool | None]
 """Takes the parts of a whole untagged response; True claims it."""
@@ -73,7 +73,7 @@ class IMAPConnection(asyncio.Protocol):
         self.feeder: IMAPConnection | None = None
         self.after_read: Callable[[], Any] | None = None
         self.on_lost: Callable[[MailhaulError], Any] | None = None
-        self.received = 0
+        self.received = self.learned = 0
         self._secrets: list[bytes] = []
         self._open: dict[bytes, _Command] = {}
         self._listening: dict[int, list[_Command]] = {}
@@ -212,8 +212,7 @@ class IMAPConnection(asyncio.Protocol):
         if self._bye:
             self.fail(refusal(self._bye, "the session", self.side, self.shown(self._bye.text)))
         else:
-            text = f"the {self.side} server closed the connection"
-            self.fail(Unreachable("disconnected", text, side=self.side))
+            self.fail(disconnected(self.side))
 
     def breach(self, what: str) -> ProtocolBroken:
         text = f"the {self.side} server broke the protocol: {what}"
@@ -237,6 +236,16 @@ class IMAPConnection(asyncio.Protocol):
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
             self.peer_address = transport.get_extra_info("peername")[0]
         self._arm()
+
+    def seal(self) -> None:
+        """STARTTLS was answered: an octet in clear from now on is somebody else's (RFC 9051 §6.2.1)."""
+        self.reader.sealed = True
+
+    def secured(self, transport: asyncio.Transport) -> None:
+        """TLS began: what was said in clear is forgotten."""
+        self.reader.sealed, self.capabilities = False, frozenset()
+        self.transport = transport
+        transport.set_write_buffer_limits(high=self.limits.write_high, low=self.limits.write_low)
 
     def data_received(self, data: bytes) -> None:
         self.received += len(data)
@@ -292,6 +301,7 @@ class IMAPConnection(asyncio.Protocol):
 
     def _learn(self, words: bytes) -> None:
         self.capabilities = frozenset(words.decode("ascii", "replace").upper().split())
+        self.learned += 1
 
     def _continue(self, text: bytes) -> None:
         awaited = self._awaited

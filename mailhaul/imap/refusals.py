@@ -2,7 +2,7 @@
 
 import re
 
-from mailhaul.errors import MailhaulError, ServerRefused, Side, SignInRefused, Throttled
+from mailhaul.errors import MailhaulError, ServerRefused, Side, SignInRefused, Throttled, Unreachable
 from mailhaul.imap.answers import Answer
 
 # RFC 9051 §7.1 and RFC 5530 §3: these say "later", not "never". SERVERBUG is transient, never "skip this message".
@@ -45,6 +45,10 @@ def back_off_seconds(text: bytes) -> float | None:
     return int(found[1]) / 1000 if found else None
 
 
+def disconnected(side: Side, words: str = "") -> Unreachable:
+    return Unreachable("disconnected", f"the {side} server closed the connection", side=side, server_text=words)
+
+
 def refusal(answer: Answer, what: str, side: Side, words: str) -> MailhaulError:
     """The error for a NO, BAD or BYE to `what` (a command's name); `words` is the server's text without secrets."""
     if answer.code in _NO_SIGN_IN:
@@ -54,5 +58,7 @@ def refusal(answer: Answer, what: str, side: Side, words: str) -> MailhaulError:
     if answer.code in _PATIENCE or _THROTTLING.search(answer.text):
         code = _PATIENCE.get(answer.code, "throttled")
         return Throttled(code, f"the {side} server asked for patience at {what}", side=side, server_text=words)
+    if answer.status == "BYE":
+        return disconnected(side, words)
     code = _NEVER.get(answer.code, "command_bad" if answer.status == "BAD" else "command_refused")
     return ServerRefused(code, f"the {side} server answered {answer.status} to {what}", side=side, server_text=words)

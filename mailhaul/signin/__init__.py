@@ -1,0 +1,1 @@
+"""Signing in: SASL mechanisms, the best one offered first, LOGIN last."""
