@@ -108,9 +108,9 @@ async def test_the_databases_clock_moves(database: Database) -> None:
 
 
 async def test_two_processes_counting_do_not_lose_a_step(
-    items: Database, database_url: str, open_databases: Callable[[str], Database]
+    items: Database, schema_url: str, open_databases: Callable[[str], Database]
 ) -> None:
-    other = open_databases(database_url)
+    other = open_databases(schema_url)
     await items.write(add, 1, "0")
 
     def step(tx: Connection) -> None:
@@ -134,14 +134,14 @@ async def test_a_deadlock_begins_again(items: Database) -> None:
 
 
 async def test_truncating_the_log_removes_shredded_bytes(
-    sqlite_url: str, open_databases: Callable[[str], Database]
+    sqlite_schema_url: str, open_databases: Callable[[str], Database]
 ) -> None:
-    opened = open_databases(sqlite_url)
+    opened = open_databases(sqlite_schema_url)
     await opened.write(scratch.create_all)
     await opened.write(add, 1, "canary-5b1f")
     await opened.write(lambda tx: tx.execute(item.delete()).rowcount)
     await opened.truncate_log()
-    file = Path(sqlite_url.removeprefix("sqlite:///"))
+    file = Path(sqlite_schema_url.removeprefix("sqlite:///"))
     assert b"canary-5b1f" not in file.read_bytes() + Path(f"{file}-wal").read_bytes()
 
 

@@ -43,9 +43,9 @@ async def test_joint_09_a_stop_is_read_with_the_renewal(database: Database, leve
 
 
 async def test_a_server_never_has_more_connections_than_allowed(
-    database: Database, database_url: str, open_databases: Callable[[str], Database]
+    database: Database, schema_url: str, open_databases: Callable[[str], Database]
 ) -> None:
-    other = open_databases(database_url)
+    other = open_databases(schema_url)
     sides = [(database, "one"), (other, "two"), (database, "three")]
     got = await asyncio.gather(
         *(side.write(budget.acquire, "imap.example.org", worker, 3, 10, LEASE, 100) for side, worker in sides * 3)
