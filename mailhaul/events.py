@@ -222,6 +222,11 @@ class MigrationRejected(MigrationFact):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MigrationReopened(MigrationFact):
+    """Validating again: rows were corrected, left out or are checked anew."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MigrationRescheduled(MigrationFact):
     first_at: datetime | None
     second_at: datetime | None
@@ -261,6 +266,14 @@ class RunStarted(MigrationFact):
     run_id: RunId
     run_no: int
     mailboxes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunEnded(MigrationFact):
+    """Every mailbox of the run has its outcome and another run is planned: ready_for_cutover or needs_attention."""
+
+    run_id: RunId
+    run_no: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -57,6 +57,7 @@ MIGRATIONS = Topic(
     carries=(
         events.MigrationAccepted,
         events.MigrationRejected,
+        events.MigrationReopened,
         events.MigrationRescheduled,
         events.MigrationPaused,
         events.MigrationResumed,
@@ -64,6 +65,7 @@ MIGRATIONS = Topic(
         events.MigrationFinished,
         events.MigrationDeleted,
         events.RunStarted,
+        events.RunEnded,
         events.RequestRefused,
     ),
 )
