@@ -16,6 +16,7 @@ DEBIAN = Path("/usr/lib/postgresql")
 USER = "mailhaul"
 UNIX_USER = "postgres"  # PostgreSQL refuses to run as root
 FAST = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "shared_buffers=64MB", "max_connections=200")
+FAST += ("deadlock_timeout=50ms",)  # tests of deadlocks wait for nothing else
 
 
 class PostgreSQL:
