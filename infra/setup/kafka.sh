@@ -24,7 +24,7 @@ echo "Fetching Apache Kafka $version (about 45 MB) into $target"
 new=$(mktemp -d "$cache/new.XXXXXX")
 trap 'rm -rf "$new"' EXIT
 trap 'exit 1' HUP INT TERM
-mvn -q -B -f "$pom" dependency:copy-dependencies -DoutputDirectory="$new/lib"
+mvn -q -B -Dstyle.color=never -f "$pom" dependency:copy-dependencies -DoutputDirectory="$new/lib"
 chmod 755 "$new"
 mv -T "$new" "$target"
 trap - EXIT

@@ -91,9 +91,9 @@ class Dovecot:
     def stop(self) -> None:
         """Stop it in order: sessions are ended, mails and users stay for the next start."""
         if self._child is not None:
-            self._signal_sessions(signal.SIGCONT)
+            self._signal_all(signal.SIGCONT)
             self._child.stop()
-            self._signal_sessions(signal.SIGKILL)
+            self._signal_all(signal.SIGKILL)
             self._child = None
 
     def kill(self) -> None:
@@ -145,17 +145,21 @@ class Dovecot:
 
     def stall(self) -> None:
         """Freeze every process: connections stay open and nothing answers."""
-        self._signal_sessions(signal.SIGSTOP)
+        self._signal_all(signal.SIGSTOP)
 
     def resume(self) -> None:
         """Wake what `stall` froze."""
-        self._signal_sessions(signal.SIGCONT)
+        self._signal_all(signal.SIGCONT)
 
     def drop_sessions(self) -> int:
         """Kill the processes of open IMAP and POP3 sessions, and say how many; the server goes on."""
+        return self.signal_sessions(signal.SIGKILL)
+
+    def signal_sessions(self, number: signal.Signals) -> int:
+        """Send a signal to the processes of open IMAP and POP3 sessions alone, and say how many there were."""
         sessions = [pid for pid in self._processes() if _program(pid) in {"imap", "pop3"}]
         for pid in sessions:
-            _signal(pid, signal.SIGKILL)
+            _signal(pid, number)
         return len(sessions)
 
     def change(self, settings: DovecotSettings) -> None:
@@ -170,9 +174,9 @@ class Dovecot:
         mail = self.directory / "mail"
         mail.mkdir(parents=True, exist_ok=True)
         (self._run / "state").mkdir()
+        for path in (self.directory, self._run):
+            path.chmod(0o755)
         if self._accounts.privileged:
-            for path in (self.directory, self._run):
-                path.chmod(0o755)
             os.chown(mail, self._accounts.mail_uid, self._accounts.mail_gid)
         mail.chmod(0o700)
         certificate, key = authority.issue(self.name, *dict.fromkeys((self.host, "localhost", self.address)))
@@ -218,7 +222,7 @@ class Dovecot:
         # The child leads a session of its own, and none of Dovecot's processes leaves it.
         return [int(entry.name) for entry in Path("/proc").iterdir() if _session(entry) == self._child.pid]
 
-    def _signal_sessions(self, number: signal.Signals) -> None:
+    def _signal_all(self, number: signal.Signals) -> None:
         for pid in self._processes():
             _signal(pid, number)
 

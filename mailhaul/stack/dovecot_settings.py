@@ -1,5 +1,6 @@
 """What a Dovecot of the stack can be, and the configuration file that says so to Dovecot 2.3."""
 
+import grp
 import os
 import pwd
 from collections.abc import Mapping
@@ -88,7 +89,7 @@ def accounts_of_this_process() -> Accounts:
         login=me.pw_name,
         mail_uid=me.pw_uid,
         mail_gid=me.pw_gid,
-        internal_group=str(me.pw_gid),
+        internal_group=grp.getgrgid(me.pw_gid).gr_name,
         privileged=False,
     )
 
@@ -137,7 +138,7 @@ auth_master_user_separator = *
 auth_failure_delay = 0
 mail_max_userip_connections = {settings.connections_per_user}
 default_process_limit = 300
-default_client_limit = 2000
+default_client_limit = 1000
 verbose_proctitle = yes
 protocol imap {{
   mail_plugins = {imap_plugins}
