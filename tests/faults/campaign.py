@@ -1,0 +1,203 @@
+"""Kills, freezes and wakes copiers at random instants, lets each come to its end, and has the checker judge."""
+
+import random
+import signal
+import subprocess
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+
+from mailhaul.stack.corpus import Corpus
+from tests.faults.engines import SETTLE_AFTER, Engine
+from tests.faults.stage import Stage, Verdict
+
+FINISH_SECONDS = 90.0
+RESTARTS = 30
+TEMPORARY = 75  # EX_TEMPFAIL: "run again"
+
+
+class Act(StrEnum):
+    """What is done to the copier or to the servers at the chosen instant."""
+
+    KILL = "kill"  # SIGKILL the copier
+    STALL = (
+        "stall"  # SIGSTOP the destination's sessions, SIGKILL the copier, wake the sessions while the next one works
+    )
+    DROP = "drop"  # SIGKILL the sessions of one server under a copier that lives
+    ZOMBIE = "zombie"  # SIGSTOP the copier, let another begin, wake the first
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """One campaign; everything random comes from `seed`."""
+
+    seed: int
+    corpora: tuple[Corpus, ...]
+    kills: int
+    per_round: int = 8
+    acts: tuple[Act, ...] = (Act.KILL, Act.KILL, Act.KILL, Act.STALL)
+
+
+@dataclass(slots=True)
+class Round:
+    """One set of mailboxes moved under fire."""
+
+    corpus: Corpus
+    number: int
+    ledger: Path
+    acts: list[str] = field(default_factory=list)
+    verdict: Verdict | None = None
+    trouble: str = ""
+
+    @property
+    def name(self) -> str:
+        """What repeats this round: its corpus, its number, what was done when."""
+        return f"{self.corpus.kind} corpus {self.corpus.seed}, round {self.number}: {' '.join(self.acts)}"
+
+
+@dataclass(slots=True)
+class Outcome:
+    """A whole campaign."""
+
+    plan: Plan
+    rounds: list[Round]
+    done: Counter[Act]
+
+    @property
+    def clean(self) -> bool:
+        """Say whether every round ended exact."""
+        return all(not r.trouble and r.verdict is not None and r.verdict.exact for r in self.rounds)
+
+    def closing_line(self) -> str:
+        """Return the one line that says it all."""
+        lost = sum(r.verdict.lost for r in self.rounds if r.verdict)
+        doubled = sum(r.verdict.doubled for r in self.rounds if r.verdict)
+        bad = sum(bool(r.trouble) or r.verdict is None or not r.verdict.exact for r in self.rounds)
+        acts = ", ".join(f"{count} {act}" for act, count in sorted(self.done.items()))
+        verdict = "clean" if self.clean else "NOT CLEAN"
+        return (
+            f"faults: seed {self.plan.seed}: {len(self.rounds)} rounds, {acts}: "
+            f"{lost} lost, {doubled} doubled, {bad} rounds not exact: {verdict}"
+        )
+
+    def failures(self) -> Iterator[str]:
+        """Describe each round that went wrong."""
+        for each in self.rounds:
+            if each.trouble:
+                yield f"{each.name}: {each.trouble}"
+            elif each.verdict is not None and not each.verdict.exact:
+                yield f"{each.name}: {each.verdict.closing_line}\n{each.verdict.findings}"
+
+
+class Campaign:
+    """Runs a plan with one engine on one stage."""
+
+    def __init__(self, stage: Stage, engine: Engine, plan: Plan) -> None:
+        self.stage = stage
+        self.engine = engine
+        self.plan = plan
+        self.rng = random.Random(plan.seed)
+        self.done: Counter[Act] = Counter()
+        self._usual: dict[int, float] = {}
+
+    def run(self) -> Outcome:
+        """Load, measure, fire, let everything settle, judge."""
+        count = len(self.plan.corpora)
+        most = 2 + self.plan.kills // max(1, count)  # at least one act a round
+        self.stage.load(self.plan.corpora, most)
+        rounds = []
+        share = [self.plan.kills // count + (n < self.plan.kills % count) for n in range(count)]
+        for corpus, wanted in zip(self.plan.corpora, share, strict=True):
+            rounds.append(self._undisturbed(corpus))
+            number = 1
+            while wanted > 0 and number < most and not rounds[-1].trouble:
+                fired = self._round(corpus, number, min(wanted, self.plan.per_round))
+                wanted -= len(fired.acts)
+                number += 1
+                rounds.append(fired)
+        time.sleep(SETTLE_AFTER + 0.2)
+        for each in rounds:
+            if not each.trouble:
+                self._finish(each, settle=True)
+                each.verdict = self.stage.judge(each.corpus, each.number)
+        return Outcome(self.plan, rounds, self.done)
+
+    def _undisturbed(self, corpus: Corpus) -> Round:
+        """Move the mailboxes once in peace, which measures how long that takes."""
+        calm = self._new_round(corpus, 0)
+        began = time.monotonic()
+        self._finish(calm)
+        self._usual[corpus.seed] = time.monotonic() - began
+        return calm
+
+    def _new_round(self, corpus: Corpus, number: int) -> Round:
+        ledger = self.stage.directory / f"ledger-{corpus.seed}-{number}"
+        ledger.mkdir()
+        return Round(corpus, number, ledger)
+
+    def _round(self, corpus: Corpus, number: int, acts: int) -> Round:
+        fired = self._new_round(corpus, number)
+        sleepers: list[subprocess.Popen[bytes]] = []
+        while len(fired.acts) < acts:
+            copier = self._start(fired)
+            wait = self.rng.uniform(0.25, 1.0) * self._usual[corpus.seed]
+            act = self.rng.choice(self.plan.acts)
+            try:
+                copier.wait(wait)
+            except subprocess.TimeoutExpired:
+                fired.acts.append(f"{act}@{wait:.3f}")
+                self.done[act] += 1
+                self._act(act, copier, sleepers)
+            else:
+                break  # it had come to its end before; the next round begins
+        self._finish(fired)
+        for sleeper in sleepers:
+            sleeper.send_signal(signal.SIGCONT)
+            sleeper.wait(FINISH_SECONDS)
+        return fired
+
+    def _act(self, act: Act, copier: subprocess.Popen[bytes], sleepers: list[subprocess.Popen[bytes]]) -> None:
+        match act:
+            case Act.KILL:
+                copier.kill()
+                copier.wait()
+            case Act.STALL:
+                self.stage.destination.signal_sessions(signal.SIGSTOP)
+                copier.kill()
+                copier.wait()
+                wake = self.rng.uniform(0.1, SETTLE_AFTER * 0.7)
+                threading.Timer(wake, self.stage.destination.signal_sessions, [signal.SIGCONT]).start()
+            case Act.DROP:
+                self.rng.choice([self.stage.source, self.stage.destination]).drop_sessions()
+                copier.wait(FINISH_SECONDS)
+            case Act.ZOMBIE:
+                copier.send_signal(signal.SIGSTOP)
+                sleepers.append(copier)
+
+    def _start(self, fired: Round) -> subprocess.Popen[bytes]:
+        moves = self.stage.moves(fired.corpus, fired.number)
+        command = self.engine.command(self.stage, moves, fired.ledger)
+        with (fired.ledger / "copier.log").open("ab") as log:
+            environment = self.engine.environment(self.stage, fired.ledger)
+            return subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+
+    def _finish(self, fired: Round, *, settle: bool = False) -> None:
+        """Run it again until it says that it is at its end."""
+        moves = self.stage.moves(fired.corpus, fired.number)
+        command = self.engine.command(self.stage, moves, fired.ledger, settle=settle)
+        environment = self.engine.environment(self.stage, fired.ledger)
+        deadline = time.monotonic() + FINISH_SECONDS
+        for _ in range(RESTARTS):
+            done = subprocess.run(command, env=environment, capture_output=True, check=False, timeout=FINISH_SECONDS)
+            if done.returncode == 0:
+                return
+            fired.trouble = f"ended with {done.returncode}: {done.stderr.decode('utf-8', 'replace')[-2000:]}"
+            if done.returncode != TEMPORARY or time.monotonic() > deadline:
+                return
+            fired.trouble = ""
+            time.sleep(0.5)
+        fired.trouble = f"asked to be run again {RESTARTS} times"

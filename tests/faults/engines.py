@@ -1,0 +1,73 @@
+"""The copiers that a campaign can kill: Mailhaul's own, and a naive one that shows what the harness is able to see."""
+
+import json
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol
+
+from tests.faults.stage import MASTER, MASTER_PASSWORD, Move, Stage
+
+SETTLE_AFTER = 2.0
+
+
+class Engine(Protocol):
+    """How a copier is started; `ledger` is a directory of the round's own, the same at every start."""
+
+    def command(self, stage: Stage, moves: Sequence[Move], ledger: Path, *, settle: bool = False) -> list[str]: ...
+
+    def environment(self, stage: Stage, ledger: Path) -> dict[str, str]: ...
+
+
+class Naive:
+    """Append, then commit: `naive_copier.py`."""
+
+    def command(self, stage: Stage, moves: Sequence[Move], ledger: Path, *, settle: bool = False) -> list[str]:
+        job = {
+            "source": stage.source.imaps_port,
+            "destination": stage.destination.imaps_port,
+            "ca": str(stage.ca_file),
+            "master": [MASTER, MASTER_PASSWORD],
+            "ledger": str(ledger / "naive.db"),
+            "moves": [[move.source, move.password, move.destination] for move in moves],
+        }
+        file = ledger / "job.json"
+        file.write_text(json.dumps(job))
+        return [sys.executable, str(Path(__file__).with_name("naive_copier.py")), str(file)]
+
+    def environment(self, stage: Stage, ledger: Path) -> dict[str, str]:
+        return dict(os.environ)
+
+
+class Mailhaul:
+    """`python -m services.copier.local --csv`, every mailbox of the round in one process."""
+
+    def __init__(self, *, at_once: int = 4, failpoints: str = "") -> None:
+        self.at_once = at_once
+        self.failpoints = failpoints
+
+    def command(self, stage: Stage, moves: Sequence[Move], ledger: Path, *, settle: bool = False) -> list[str]:
+        rows = ledger / "rows.csv"
+        host = f"localhost:{stage.source.imaps_port}"
+        rows.write_text("".join(f"{move.destination};{host};{move.source};{move.password}\n" for move in moves))
+        command = [sys.executable, "-m", "services.copier.local", "--csv", str(rows), "--at-once", str(self.at_once)]
+        return [*command, *(["--settle"] if settle else [])]
+
+    def environment(self, stage: Stage, ledger: Path) -> dict[str, str]:
+        settings = {
+            "STATE_DIR": str(ledger),
+            "PLATFORM__HOST": "localhost",
+            "PLATFORM__PORT": str(stage.destination.imaps_port),
+            "PLATFORM__CA_FILE": str(stage.ca_file),
+            "PLATFORM__MASTER_USER": MASTER,
+            "PLATFORM__MASTER_PASSWORD": MASTER_PASSWORD,
+            "SOURCE__CA_FILE": str(stage.ca_file),
+            "SOURCE__ALLOW_NETWORKS": '["127.0.0.0/8", "::1/128"]',
+            "SOURCE__PORTS": f"[{stage.source.imaps_port}]",
+            "SOURCE__PROGRESS_TIMEOUT": "5",
+            "COPIER__SETTLE_AFTER": str(SETTLE_AFTER),
+            "COPIER__BATCH_MESSAGES": "20",
+            "FAILPOINTS": self.failpoints,
+        }
+        return {**os.environ, **{f"MAILHAUL_{name}": value for name, value in settings.items() if value}}

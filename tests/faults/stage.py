@@ -1,0 +1,117 @@
+"""Two mail servers for a campaign: sources loaded once, fresh destinations for every round, the checker as judge."""
+
+import json
+import ssl
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mailhaul.stack.certificates import Authority
+from mailhaul.stack.corpus import Corpus
+from mailhaul.stack.dovecot import Dovecot, DovecotSettings, Storage
+from mailhaul.stack.loader import Server, load
+
+MASTER, MASTER_PASSWORD = "mover", "the master's password"
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """One mailbox of a round."""
+
+    source: str
+    password: str
+    destination: str
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What the checker said of a round."""
+
+    exact: bool
+    lost: int
+    doubled: int
+    closing_line: str
+    findings: str
+
+
+class Stage:
+    """A source and a destination server below one directory."""
+
+    def __init__(self, directory: Path, *, storage: Storage = Storage.MAILDIR) -> None:
+        self.directory = directory
+        authority = Authority(directory / "ca")
+        self.ca_file = authority.ca_file
+        self.source = Dovecot("old", authority, DovecotSettings(separator="."))
+        masters = {MASTER: MASTER_PASSWORD}
+        self.destination = Dovecot("new", authority, DovecotSettings(storage=storage, master_users=masters))
+        self.master_password_file = directory / "master-password"
+        self.master_password_file.write_text(MASTER_PASSWORD)
+        self._manifests: dict[int, dict[str, Any]] = {}
+
+    def start(self) -> None:
+        self.source.start()
+        self.destination.start()
+
+    def close(self) -> None:
+        self.source.close()
+        self.destination.close()
+
+    def load(self, corpora: Sequence[Corpus], rounds: int) -> None:
+        """Load every corpus into the source and make the destination mailboxes of so many rounds of each."""
+        accounts = [account for corpus in corpora for account in corpus.accounts]
+        self.source.add_users({account.source: account.password for account in accounts})
+        names = [_renamed(account.destination, number) for account in accounts for number in range(rounds)]
+        self.destination.add_users(dict.fromkeys(names, "unused"))
+        context = ssl.create_default_context(cafile=str(self.ca_file))
+        server = Server("localhost", self.source.imaps_port, context)
+        for corpus in corpora:
+            self._manifests[corpus.seed] = load(corpus, server).as_json()
+
+    def moves(self, corpus: Corpus, number: int) -> list[Move]:
+        """The mailboxes of one round."""
+        return [Move(a.source, a.password, _renamed(a.destination, number)) for a in corpus.accounts]
+
+    def judge(self, corpus: Corpus, number: int) -> Verdict:
+        """Let the checker judge one round, the source too."""
+        manifest = json.loads(json.dumps(self._manifests[corpus.seed]))
+        for mailbox in manifest["mailboxes"]:
+            mailbox["destination"] = _renamed(mailbox["destination"], number)
+        file = self.directory / f"manifest-{corpus.seed}-{number}.json"
+        file.write_text(json.dumps(manifest))
+        passwords = self.directory / f"passwords-{corpus.seed}"
+        passwords.write_text("".join(f"{account.source}:{account.password}\n" for account in corpus.accounts))
+        command = [sys.executable, "-m", "checker", "-o", "json", "--ca", str(self.ca_file), "--manifest", str(file)]
+        command += ["--source-unchanged", "--source", f"imaps://localhost:{self.source.imaps_port}"]
+        command += ["--source-passwords", str(passwords)]
+        command += ["--destination", f"imaps://localhost:{self.destination.imaps_port}"]
+        command += ["--destination-master", MASTER, "--destination-password-file", str(self.master_password_file)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
+        if not done.stdout:
+            raise RuntimeError(f"the checker could not judge: {done.stderr}")
+        report = json.loads(done.stdout)
+        return Verdict(
+            done.returncode == 0 and report["exact"],
+            report["lost"],
+            report["doubled"],
+            report["closing_line"],
+            _findings(report),
+        )
+
+
+def _renamed(destination: str, number: int) -> str:
+    name, _, domain = destination.partition("@")
+    return f"{name}-{number}@{domain}"
+
+
+def _findings(report: dict[str, Any], limit: int = 40) -> str:
+    lines = []
+    for mailbox in report["mailboxes"]:
+        lines += [f"{mailbox['destination']}: {mailbox['error']}"] if mailbox["error"] else []
+        for folder in mailbox["folders"] + mailbox["source_folders_changed"]:
+            where = f"{mailbox['destination']}: {'/'.join(folder['path'])}"
+            lines += [f"{where}: {fault}" for fault in folder["faults"]]
+            lines += [f"{where}: {each['what']} {each['digest'][:12]} {each['detail']}" for each in folder["findings"]]
+    return "\n".join(lines[:limit])
