@@ -26,7 +26,7 @@ class Projection:
 
     def apply(self, batch: Sequence[Event], tx: Connection) -> None:
         """Apply events that came in the order of their partitions; applying them again changes nothing."""
-        _, seq = lock(tx)
+        seq = lock(tx)[1] if self.live else 0
         deletions = [event for event in batch if isinstance(event, MigrationDeleted)]
         customers: dict[str, str] = {event.migration_id: event.customer_id for event in deletions}
         bury(tx, self.model, deletions)

@@ -50,7 +50,7 @@ def played(groups: Iterable[Sequence[Event]]) -> Tables:
 
 
 @pytest.mark.joint(15)
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(seed=st.integers(0, 2**32))
 def test_joint_15_any_interleaving_gives_equal_tables(seed: int) -> None:
     rng = Random(seed)
@@ -60,7 +60,7 @@ def test_joint_15_any_interleaving_gives_equal_tables(seed: int) -> None:
 
 
 @pytest.mark.joint(15)
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=5, deadline=None)
 @given(seed=st.integers(0, 2**32))
 def test_joint_15_starting_again_from_the_earliest_offset_changes_nothing(seed: int) -> None:
     rng = Random(seed)
@@ -70,7 +70,7 @@ def test_joint_15_starting_again_from_the_earliest_offset_changes_nothing(seed: 
     assert played([events, *batches(interleave(partitions, rng), rng)]) == once
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(seed=st.integers(0, 2**32))
 def test_the_account_adds_up_at_every_level(seed: int) -> None:
     rng = Random(seed)
