@@ -1,4 +1,4 @@
-"""A long campaign of kills: `make faults KILLS=400 SEED=7`; ends with status 0 only when nothing was lost or doubled."""
+"""A long campaign of kills: `make faults KILLS=400 SEED=7`; status 0 only when nothing was lost, doubled or altered."""
 
 import argparse
 import shutil
