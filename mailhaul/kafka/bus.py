@@ -1,6 +1,6 @@
 """The bus as every service sees it: publish and wait, poll and commit; what carries it is Kafka or memory."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol, TypeAlias
@@ -125,6 +125,15 @@ class Bus(Protocol):
 
     def consumer(self, group: str, topics: Sequence[str], rebalanced: Rebalanced | None = None) -> Consumer:
         """A member of `group` for topics by their full names, not started."""
+        ...
+
+    def scan(
+        self, topics: Sequence[str], *, start: Positions | None = None, newest: int | None = None, follow: bool = False
+    ) -> AsyncIterator[Record]:
+        """Read topics without a group: from `start` on, or the `newest` of each partition, or everything.
+
+        Ends at what was there when it began, unless it is to `follow`.
+        """
         ...
 
     def unacknowledged_for(self) -> float:

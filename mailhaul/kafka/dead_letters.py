@@ -1,14 +1,19 @@
 """Dead letters: a record that cannot be read or cannot be true goes aside, whole, with the reason."""
 
+import re
 from collections import deque
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from mailhaul.clock import Clock
-from mailhaul.errors import InvalidEvent, MailhaulError, Side
-from mailhaul.kafka.bus import Bus, Message, Record
-from mailhaul.topics import DEAD_LETTERS
+from mailhaul.errors import InvalidEvent, MailhaulError, RequestInvalid, Side
+from mailhaul.kafka.bus import Bus, Headers, Message, Record
+from mailhaul.kafka.codec import TYPE_PREFIX, header
+from mailhaul.topics import DEAD_LETTERS, READERS
 
-_PREFIX = "__dlq.errors."
+_PREFIX = "__dlq.errors."  # KIP-1191
+_OURS = (_PREFIX, "error.", "handled.")
+_PLACE = re.compile(r"(?P<topic>[^/]+)/(?P<partition>\d+)@(?P<offset>\d+)")
 
 
 class TooManyDeadLetters(MailhaulError):
@@ -58,6 +63,22 @@ class DeadLetterSink:
         self._recent.append(instant)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Letter:
+    """A dead letter as an operator sees it."""
+
+    place: str  # topic/partition@offset of the letter itself
+    origin: str  # the same of the record that was put aside
+    service: str
+    event_id: str
+    event_type: str
+    code: str
+    side: str
+    reason: str
+    handled: str  # "", retried or dropped
+    record: Record
+
+
 def dead_letter(record: Record, error: InvalidEvent, *, service: str) -> Message:
     """The original bytes, key and headers, plus where they stood and why they were put aside."""
     why = {
@@ -70,10 +91,105 @@ def dead_letter(record: Record, error: InvalidEvent, *, service: str) -> Message
         "error.code": error.code,
         "error.side": str(error.side),
     }
-    kept = tuple((name, value) for name, value in record.headers if name not in why)
     return Message(
         topic=DEAD_LETTERS + service,
         key=record.key,
         value=record.value,
-        headers=kept + tuple((name, value.encode()) for name, value in why.items()),
+        headers=_original(record.headers) + tuple((name, value.encode()) for name, value in why.items()),
     )
+
+
+async def list_letters(bus: Bus, *, services: Sequence[str] | None = None, handled: bool = False) -> list[Letter]:
+    """The letters that wait for somebody, oldest first; with `handled` also those that were retried or dropped.
+
+    A record that was put aside twice, because its offset was not committed in time, is one letter.
+    """
+    names = [DEAD_LETTERS + service for service in services or READERS]
+    letters: dict[tuple[str, str], Letter] = {}
+    decisions: dict[str, str] = {}
+    async for record in bus.scan(names):
+        decided = header(record.headers, "handled.place")
+        if decided:
+            decisions[decided] = header(record.headers, "handled.as")
+        else:
+            letter = _letter(record)
+            letters.setdefault((letter.service, letter.origin), letter)
+    found = [_handled(letter, decisions.get(letter.place, "")) for letter in letters.values()]
+    found.sort(key=lambda letter: (letter.record.appended_at, letter.place))
+    return [letter for letter in found if handled or not letter.handled]
+
+
+async def show_letter(bus: Bus, place: str) -> Letter:
+    """One letter by `topic/partition@offset`; raises RequestInvalid when there is none."""
+    match = _PLACE.fullmatch(place)
+    if match is None or not match["topic"].startswith(DEAD_LETTERS):
+        raise RequestInvalid("bad_place", f"{place!r} is not `{DEAD_LETTERS}SERVICE/PARTITION@OFFSET`")
+    service = match["topic"].removeprefix(DEAD_LETTERS)
+    if service not in READERS:
+        raise RequestInvalid("bad_place", f"there is no service {service!r}")
+    for letter in await list_letters(bus, services=[service], handled=True):
+        if letter.place == place:
+            return letter
+    raise RequestInvalid("no_such_letter", f"there is no dead letter at {place}; `mailhaul dlq list` names them")
+
+
+async def retry_letter(bus: Bus, place: str) -> Letter:
+    """Send the original record, same bytes and same `ce_id`, to the topic it came from, and remember that."""
+    letter = await _waiting(bus, place)
+    await bus.publish_raw(
+        [
+            Message(
+                topic=header(letter.record.headers, f"{_PREFIX}topic"),
+                key=letter.record.key,
+                value=letter.record.value,
+                headers=_original(letter.record.headers),
+            )
+        ]
+    )
+    return await _remember(bus, letter, "retried")
+
+
+async def drop_letter(bus: Bus, place: str) -> Letter:
+    """Take a letter off the list; its bytes stay on the topic as long as its retention."""
+    return await _remember(bus, await _waiting(bus, place), "dropped")
+
+
+async def _waiting(bus: Bus, place: str) -> Letter:
+    letter = await show_letter(bus, place)
+    if letter.handled:
+        raise RequestInvalid("already_handled", f"{place} was {letter.handled} before")
+    return letter
+
+
+async def _remember(bus: Bus, letter: Letter, decision: str) -> Letter:
+    # Beside the letters, in the same partition by the same key: nothing else needs a store of its own.
+    note = (("handled.place", letter.place.encode()), ("handled.as", decision.encode()))
+    topic = DEAD_LETTERS + letter.service
+    await bus.publish_raw([Message(topic=topic, key=letter.record.key, value=b"", headers=note)])
+    return _handled(letter, decision)
+
+
+def _letter(record: Record) -> Letter:
+    def text(name: str) -> str:
+        return header(record.headers, name)
+
+    return Letter(
+        place=record.place,
+        origin=f"{text(f'{_PREFIX}topic')}/{text(f'{_PREFIX}partition')}@{text(f'{_PREFIX}offset')}",
+        service=record.topic.removeprefix(DEAD_LETTERS),
+        event_id=text("ce_id"),
+        event_type=text("ce_type").removeprefix(TYPE_PREFIX),
+        code=text("error.code"),
+        side=text("error.side"),
+        reason=text(f"{_PREFIX}message"),
+        handled="",
+        record=record,
+    )
+
+
+def _handled(letter: Letter, decision: str) -> Letter:
+    return replace(letter, handled=decision)
+
+
+def _original(headers: Headers) -> Headers:
+    return tuple((name, value) for name, value in headers if not name.startswith(_OURS))

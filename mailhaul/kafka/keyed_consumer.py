@@ -94,7 +94,7 @@ class KeyedConsumer:
         self._flight: dict[str, _Work] = {}
         self._finished: OrderedDict[tuple[str, str], None] = OrderedDict()
         self._ending: set[asyncio.Task[None]] = set()
-        self._failure: Exception | None = None
+        self._failure: BaseException | None = None
         self._draining = False
         self._committed_at = 0.0
 
@@ -151,7 +151,8 @@ class KeyedConsumer:
         key = received.record.key
         part.queues.setdefault(key, deque()).append(work)
         if key not in part.tasks:
-            part.tasks[key] = asyncio.create_task(self._work(part, key))
+            task = part.tasks[key] = asyncio.create_task(self._work(part, key))
+            task.add_done_callback(self._watch)
 
     async def _work(self, part: _Partition, key: bytes) -> None:
         """One key's queue, front to back."""
@@ -163,12 +164,14 @@ class KeyedConsumer:
                     return
                 if queue:
                     self._finish(queue.popleft())
-        except Exception as error:
-            self._failure = self._failure or error
         finally:
             del part.tasks[key], part.queues[key]
             for left in queue:
                 self._flight.pop(left.received.event.event_id, None)
+
+    def _watch(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled():
+            self._failure = self._failure or task.exception()
 
     async def _one(self, work: _Work) -> bool:
         """Whether the event is done with; False when the process is about to end and it has not begun."""

@@ -3,7 +3,7 @@
 import asyncio
 import zlib
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from mailhaul.clock import Clock, SystemClock
@@ -123,6 +123,25 @@ class MemoryBus:
 
     def consumer(self, group: str, topics: Sequence[str], rebalanced: Rebalanced | None = None) -> Consumer:
         return MemoryConsumer(self.broker, group, topics, rebalanced)
+
+    async def scan(
+        self, topics: Sequence[str], *, start: Positions | None = None, newest: int | None = None, follow: bool = False
+    ) -> AsyncIterator[Record]:
+        at = {
+            TopicPartition(topic, number): (start or {}).get(TopicPartition(topic, number), 0)
+            for topic in topics
+            for number in range(self.broker.partitions)
+        }
+        if newest is not None:
+            at = {place: max(0, len(self.broker.logs[place]) - newest) for place in at}
+        while True:
+            for place in at:
+                for record in self.broker.logs[place][at[place] :]:
+                    at[place] += 1
+                    yield record
+            if not follow:
+                return
+            await self.broker.appended.wait()
 
     def unacknowledged_for(self) -> float:
         return 0.0 if self._waiting_since is None else self.broker.clock.monotonic() - self._waiting_since
