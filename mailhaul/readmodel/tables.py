@@ -147,6 +147,8 @@ def _run_columns() -> list[Column[Any] | Index]:
         _number("started_seq", -1),
         _instant("started_at"),
         _small("mailboxes"),
+        _number("ended_seq", -1),
+        _instant("ended_at"),
         # as RunFinished told it
         _number("revision", -1),
         _instant("finished_at"),

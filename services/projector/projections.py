@@ -21,6 +21,7 @@ SCHEDULE = Register("schedule", "migration", ("migration_id",), ("schedule_seq",
 REJECTED = Register("rejected", "migration", ("migration_id",), ("reject_seq",))
 FINISHED = Register("finished", "migration", ("migration_id",), ("finish_seq",))
 RUN_STARTED = Register("run started", "run", ("migration_id", "run_no"), ("started_seq",))
+RUN_ENDED = Register("run ended", "run", ("migration_id", "run_no"), ("ended_seq",))
 RUN_FINISHED = Register("run finished", "run", ("migration_id", "run_no"), ("revision",))
 ROW = Register("row", "row", ("row_id",), ("row_version",))
 LEFT_OUT = Register("left out", "row", ("row_id",), ("left_out_version",))
@@ -155,6 +156,18 @@ def _run_started(event: events.RunStarted) -> Iterator[Write]:
     )
 
 
+def _run_ended(event: events.RunEnded) -> Iterator[Write]:
+    yield Write(
+        RUN_ENDED,
+        {
+            "migration_id": event.migration_id,
+            "run_no": event.run_no,
+            "ended_seq": event.state_seq,
+            "ended_at": to_microseconds(event.at),
+        },
+    )
+
+
 def _run_finished(event: events.RunFinished) -> Iterator[Write]:
     yield Write(
         RUN_FINISHED,
@@ -234,7 +247,8 @@ def _changed(event: events.MailboxRunChanged) -> Iterator[Write]:
                 "until": _instant(event.until),
             },
         )
-    if event.scope is not Scope.FOLDER and event.change in (Change.FINISHED, Change.SETTLED):
+    settling_failed = event.code and (event.scope is Scope.SETTLE or event.change is Change.SETTLED)
+    if event.scope is not Scope.FOLDER and event.change in (Change.FINISHED, Change.SETTLED) and not settling_failed:
         yield Write(
             ACCOUNT,
             _mailbox_run(event)
@@ -302,6 +316,7 @@ PROJECTIONS: tuple[tuple[type[Event] | tuple[type[Event], ...], Project], ...] =
     (events.MigrationRejected, _rejected),
     (events.MigrationFinished, _finished),
     (events.RunStarted, _run_started),
+    (events.RunEnded, _run_ended),
     (events.RequestRefused, _refused),
     (events.RunFinished, _run_finished),
     (events.Row, _row),
