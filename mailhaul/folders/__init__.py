@@ -1,6 +1,6 @@
 """Which folders are copied, which are left out, and where each one goes: pure, for validator and copier alike."""
 
-from mailhaul.folders.decision import Action, FolderDecision, Reason
+from mailhaul.folders.decisions import Action, FolderDecision, Reason
 from mailhaul.folders.escape import escape, unescape
 from mailhaul.folders.plan import plan
 from mailhaul.folders.roles import Role

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from mailhaul.errors import ProtocolBroken, Side
-from mailhaul.folders.decision import Action, FolderDecision, Reason
+from mailhaul.folders.decisions import Action, FolderDecision, Reason
 from mailhaul.folders.recognise import Recognised, recognise
 from mailhaul.folders.roles import Role, fold
 from mailhaul.folders.rules import Caps, FolderRules, Refusals

@@ -2,10 +2,9 @@
 
 import re
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv6Address, ip_address
+from ipaddress import IPv4Address, IPv6Address
 
-import idna
-
+from mailhaul.addresses import BadHost, parse_address, parse_host
 from mailhaul.ids import canonical_address
 from mailhaul.intake.rows import Rule
 
@@ -13,8 +12,7 @@ from mailhaul.intake.rows import Rule
 _ATEXT = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~\u0080-\U0010ffff-]+"
 _LOCAL = re.compile(rf"{_ATEXT}(\.{_ATEXT})*")
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
-# A last label that reads as a number makes the whole an address in some resolvers: 127.1, 0x7f000001, 2130706433.
-_NUMERIC = re.compile(r"\d+|0x[0-9a-f]*")
+_NUMERIC = re.compile(r"\d+|0x[0-9a-f]*")  # a last label that some resolvers would take for part of an address
 _BRACKETED = re.compile(r"\[(?P<host>[^\[\]]*)\](:(?P<port>.*))?")
 
 
@@ -65,7 +63,12 @@ def host(text: str) -> Host:
     literal = _literal(name)
     if literal is not None:
         return Host(str(literal), port)
-    return Host(_ascii_name(name), port)
+    if name.startswith("["):
+        raise Broken(Rule.BAD_HOST)
+    try:
+        return Host(parse_host(name), port)
+    except BadHost:
+        raise Broken(Rule.BAD_HOST) from None  # the cause would quote the name
 
 
 def literal_address(name: str) -> IPv4Address | IPv6Address | None:
@@ -76,12 +79,7 @@ def literal_address(name: str) -> IPv4Address | IPv6Address | None:
 
 
 def _literal(text: str) -> IPv4Address | IPv6Address | None:
-    if not text.isascii() or "%" in text:  # a zone index means an interface of this machine
-        return None
-    try:
-        return ip_address(text)
-    except ValueError:
-        return None
+    return parse_address(text) if text.isascii() else None
 
 
 def _port_apart(text: str) -> tuple[str, int | None]:
@@ -99,19 +97,6 @@ def _port_apart(text: str) -> tuple[str, int | None]:
     if not re.fullmatch(r"[1-9][0-9]{0,4}", port, re.ASCII) or int(port) > 65535:
         raise Broken(Rule.HOST_PORT)
     return name, int(port)
-
-
-def _ascii_name(name: str) -> str:
-    lowered = name.lower().removesuffix(".")
-    if not lowered.isascii():
-        try:
-            # RFC 5891 with the mapping of UTS 46; Python's own codec turns faß.de into fass.de, another domain.
-            lowered = idna.encode(lowered, uts46=True).decode("ascii").removesuffix(".")
-        except idna.IDNAError:
-            raise Broken(Rule.BAD_HOST) from None  # the cause would quote the name
-    if not _name_is_sound(lowered) or _NUMERIC.fullmatch(lowered.rpartition(".")[2]):
-        raise Broken(Rule.BAD_HOST)
-    return lowered
 
 
 def _name_is_sound(name: str) -> bool:
