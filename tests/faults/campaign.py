@@ -27,6 +27,7 @@ class Act(StrEnum):
     STALL = (
         "stall"  # SIGSTOP the destination's sessions, SIGKILL the copier, wake the sessions while the next one works
     )
+    FAILPOINT = "failpoint"  # the copier kills itself at a place in its code, at a random passage
     DROP = "drop"  # SIGKILL the sessions of one server under a copier that lives
     ZOMBIE = "zombie"  # SIGSTOP the copier, let another begin, wake the first
 
@@ -107,7 +108,7 @@ class Campaign:
     def run(self) -> Outcome:
         """Load, measure, fire, let everything settle, judge."""
         count = len(self.plan.corpora)
-        most = 2 + self.plan.kills // max(1, count)  # at least one act a round
+        most = 4 + 2 * self.plan.kills // count  # some rounds end before anything struck
         self.stage.load(self.plan.corpora, most)
         rounds = []
         share = [self.plan.kills // count + (n < self.plan.kills % count) for n in range(count)]
@@ -143,22 +144,37 @@ class Campaign:
         fired = self._new_round(corpus, number)
         sleepers: list[subprocess.Popen[bytes]] = []
         while len(fired.acts) < acts:
-            copier = self._start(fired)
-            wait = self.rng.uniform(0.25, 1.0) * self._usual[corpus.seed]
             act = self.rng.choice(self.plan.acts)
-            try:
-                copier.wait(wait)
-            except subprocess.TimeoutExpired:
-                fired.acts.append(f"{act}@{wait:.3f}")
-                self.done[act] += 1
-                self._act(act, copier, sleepers)
-            else:
+            finished = self._at_failpoint(fired) if act is Act.FAILPOINT else self._at_instant(fired, act, sleepers)
+            if finished:
                 break  # it had come to its end before; the next round begins
         self._finish(fired)
         for sleeper in sleepers:
             sleeper.send_signal(signal.SIGCONT)
             sleeper.wait(FINISH_SECONDS)
         return fired
+
+    def _at_instant(self, fired: Round, act: Act, sleepers: list[subprocess.Popen[bytes]]) -> bool:
+        """Start a copier and strike at a random instant; say whether it had finished before."""
+        copier = self._start(fired)
+        wait = self.rng.uniform(0.25, 1.0) * self._usual[fired.corpus.seed]
+        try:
+            copier.wait(wait)
+        except subprocess.TimeoutExpired:
+            fired.acts.append(f"{act}@{wait:.3f}")
+            self.done[act] += 1
+            self._act(act, copier, sleepers)
+            return False
+        return True
+
+    def _at_failpoint(self, fired: Round) -> bool:
+        """Start a copier that kills itself at a random place; say whether it came to its end without passing there."""
+        place = f"{self.rng.choice(self.engine.failpoints())}=kill@{self.rng.choice([1, 1, 2, 3, 5, 8, 13, 21])}"
+        if self._start(fired, failpoints=place).wait(FINISH_SECONDS) != -signal.SIGKILL:
+            return True
+        fired.acts.append(place)
+        self.done[Act.FAILPOINT] += 1
+        return False
 
     def _act(self, act: Act, copier: subprocess.Popen[bytes], sleepers: list[subprocess.Popen[bytes]]) -> None:
         match act:
@@ -178,11 +194,11 @@ class Campaign:
                 copier.send_signal(signal.SIGSTOP)
                 sleepers.append(copier)
 
-    def _start(self, fired: Round) -> subprocess.Popen[bytes]:
+    def _start(self, fired: Round, *, failpoints: str = "") -> subprocess.Popen[bytes]:
         moves = self.stage.moves(fired.corpus, fired.number)
         command = self.engine.command(self.stage, moves, fired.ledger)
         with (fired.ledger / "copier.log").open("ab") as log:
-            environment = self.engine.environment(self.stage, fired.ledger)
+            environment = self.engine.environment(self.stage, fired.ledger, failpoints=failpoints)
             return subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
 
     def _finish(self, fired: Round, *, settle: bool = False) -> None:

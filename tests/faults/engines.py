@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,7 +18,11 @@ class Engine(Protocol):
 
     def command(self, stage: Stage, moves: Sequence[Move], ledger: Path, *, settle: bool = False) -> list[str]: ...
 
-    def environment(self, stage: Stage, ledger: Path) -> dict[str, str]: ...
+    def environment(self, stage: Stage, ledger: Path, *, failpoints: str = "") -> dict[str, str]: ...
+
+    def failpoints(self) -> list[str]:
+        """The places in it where it can be told to die; none by default."""
+        ...
 
 
 class Naive:
@@ -36,16 +41,18 @@ class Naive:
         file.write_text(json.dumps(job))
         return [sys.executable, str(Path(__file__).with_name("naive_copier.py")), str(file)]
 
-    def environment(self, stage: Stage, ledger: Path) -> dict[str, str]:
+    def environment(self, stage: Stage, ledger: Path, *, failpoints: str = "") -> dict[str, str]:
         return dict(os.environ)
+
+    def failpoints(self) -> list[str]:
+        return []
 
 
 class Mailhaul:
     """`python -m services.copier.local --csv`, every mailbox of the round in one process."""
 
-    def __init__(self, *, at_once: int = 4, failpoints: str = "") -> None:
+    def __init__(self, *, at_once: int = 4) -> None:
         self.at_once = at_once
-        self.failpoints = failpoints
 
     def command(self, stage: Stage, moves: Sequence[Move], ledger: Path, *, settle: bool = False) -> list[str]:
         rows = ledger / "rows.csv"
@@ -54,7 +61,11 @@ class Mailhaul:
         command = [sys.executable, "-m", "services.copier.local", "--csv", str(rows), "--at-once", str(self.at_once)]
         return [*command, *(["--settle"] if settle else [])]
 
-    def environment(self, stage: Stage, ledger: Path) -> dict[str, str]:
+    def failpoints(self) -> list[str]:
+        text = "".join(path.read_text("utf-8") for path in sorted(Path("services/copier").glob("*.py")))
+        return sorted(set(re.findall(r'failpoint\("(copier\.[^"]+)"\)', text)))
+
+    def environment(self, stage: Stage, ledger: Path, *, failpoints: str = "") -> dict[str, str]:
         settings = {
             "STATE_DIR": str(ledger),
             "PLATFORM__HOST": "localhost",
@@ -68,6 +79,6 @@ class Mailhaul:
             "SOURCE__PROGRESS_TIMEOUT": "5",
             "COPIER__SETTLE_AFTER": str(SETTLE_AFTER),
             "COPIER__BATCH_MESSAGES": "20",
-            "FAILPOINTS": self.failpoints,
+            "FAILPOINTS": failpoints,
         }
         return {**os.environ, **{f"MAILHAUL_{name}": value for name, value in settings.items() if value}}
