@@ -1,7 +1,7 @@
 """The read model is disposable (promise 6): the topics are replayed into fresh tables, which then replace the old."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TypeAlias
 
 from sqlalchemy import Connection, MetaData, Table, delete, inspect, select, update
@@ -20,7 +20,6 @@ from services.projector.tables import projector_offset
 
 Offsets: TypeAlias = dict[TopicPartition, int]
 BATCH = 5000
-POLL_SECONDS = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,15 +32,11 @@ class Rebuilt:
 
 @dataclass(slots=True)
 class Rebuild:
-    """Fills fresh tables beside a projector that may go on meanwhile, then swaps.
-
-    `earliest` holds the first offset that each partition still has, so that what retention took is not waited for.
-    """
+    """Fills fresh tables beside a projector that may go on meanwhile, then swaps."""
 
     bus: Bus
     db: Database
     failures_allowed: int
-    earliest: Mapping[TopicPartition, int] = field(default_factory=dict)
 
     async def run(self) -> Rebuilt:
         """Replay every topic and swap; returns once browsers see the new generation."""
@@ -50,25 +45,32 @@ class Rebuild:
         model = build(catalogue, f"_g{generation}")
         await self.db.write(_make, catalogue)
         projection = Projection(failures_allowed=self.failures_allowed, model=model, live=False)
-        group = f"{self.bus.service}-rebuild-{generation}"
-        consumer = self.bus.consumer(group, [PREFIX + topic.name for topic in READERS["projector"]])
-        reached: Offsets = dict(self.earliest)
-        records = 0
-        await consumer.start()
-        try:
-            while not await self._swapped(model, reached, generation):
-                batch = await consumer.poll(seconds=POLL_SECONDS, limit=BATCH)
-                await self.db.write(_apply, projection, _events(batch))
-                for record in batch:
-                    reached[record.source] = record.offset + 1
-                records += len(batch)
-        finally:
-            await consumer.stop()
+        reached: Offsets = {}
+        records, swapped = 0, False
+        while not swapped:
+            live = await self.db.read(_offsets, False)
+            records += await self._replay(projection, reached)
+            # The scan ended no earlier than where the projector stood: what it did not see, retention took.
+            for place, offset in live.items():
+                reached[place] = max(offset, reached.get(place, 0))
+            swapped = await self.db.write(_swap, model, reached, generation)
         return Rebuilt(generation, records)
 
-    async def _swapped(self, model: ReadModel, reached: Offsets, generation: int) -> bool:
-        live = await self.db.read(_offsets, False)
-        return _covers(reached, live) and await self.db.write(_swap, model, reached, generation)
+    async def _replay(self, projection: Projection, reached: Offsets) -> int:
+        """Apply what lies between `reached` and the present end of every partition."""
+        seen, batch = 0, list[Record]()
+        topics = [PREFIX + topic.name for topic in READERS["projector"]]
+        async for record in self.bus.scan(topics, start=dict(reached)):
+            batch.append(record)
+            reached[record.source] = record.offset + 1
+            if len(batch) == BATCH:
+                seen += await self._applied(projection, batch)
+                batch = []
+        return seen + await self._applied(projection, batch)
+
+    async def _applied(self, projection: Projection, batch: Sequence[Record]) -> int:
+        await self.db.write(_apply, projection, _events(batch))
+        return len(batch)
 
 
 def _events(batch: Sequence[Record]) -> list[Event]:
