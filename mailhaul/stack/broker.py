@@ -1,8 +1,10 @@
 """The embedded Apache Kafka: one node, KRaft, loopback only, with a data directory that survives kills."""
 
 import base64
+import fcntl
 import os
 import signal
+import time
 from pathlib import Path
 from uuid import UUID, uuid4
 
@@ -15,6 +17,7 @@ from mailhaul.stack.ports import LOOPBACK, free_ports, is_free
 # SIGTERM is how a broker is stopped; the JVM then reports 128 + 15 although everything was written.
 CLEAN = frozenset({0, 143, -signal.SIGTERM})
 PORT_TRIES = 3
+POLL = 0.1
 
 
 class Broker:
@@ -81,8 +84,18 @@ class Broker:
         settings = self._write_settings()
         if not (self.directory / "data" / "meta.properties").exists():
             self._format(settings)
+        self._await_data(timeout)
         self._child = Child("the broker", self._kafka.serve(settings), self.log, environment=self._environment())
         self._child.wait_until(lambda: broker_answers(self._port), timeout=timeout)
+
+    def _await_data(self, timeout: float) -> None:
+        """Wait for a predecessor that is still stopping: Kafka ends at once when it finds its data locked."""
+        lock = self.directory / "data" / ".lock"
+        deadline = time.monotonic() + timeout
+        while lock.exists() and not _can_lock(lock):
+            if time.monotonic() > deadline:
+                raise StackFailed("stack_running", f"another broker works on {self.directory}")
+            time.sleep(POLL)
 
     def _write_settings(self) -> Path:
         if self._port == 0:
@@ -111,6 +124,16 @@ class Broker:
 
     def _environment(self) -> dict[str, str]:
         return {**os.environ, **self._kafka.environment}
+
+
+def _can_lock(path: Path) -> bool:
+    # Java's FileChannel.lock is a POSIX record lock, which lockf asks for too.
+    with path.open("r+b") as handle:
+        try:
+            fcntl.lockf(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            return False
+    return True
 
 
 def _cluster_id(identity: UUID) -> str:

@@ -15,8 +15,14 @@ from mailhaul.stack.ports import LOOPBACK, answers, free_ports
 DEBIAN = Path("/usr/lib/postgresql")
 USER = "mailhaul"
 UNIX_USER = "postgres"  # PostgreSQL refuses to run as root
-FAST = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "shared_buffers=64MB", "max_connections=200")
-FAST += ("deadlock_timeout=50ms",)  # tests of deadlocks wait for nothing else
+FAST: tuple[str, ...] = (
+    "fsync=off",
+    "synchronous_commit=off",
+    "full_page_writes=off",
+    "shared_buffers=64MB",
+    "max_connections=200",
+    "deadlock_timeout=50ms",  # tests of deadlocks wait for nothing else
+)
 
 
 class PostgreSQL:
