@@ -56,7 +56,7 @@ class ResponseReader:
             cut = data.find(b"\n", pos) + 1
             if not cut:
                 self._rest += data[pos:] if pos else data
-                if len(self._rest) > self._limits.line:
+                if len(self._rest) > self._limits.line + 1:  # its CR may have come without its LF
                     raise Breach("a line over the limit")
                 return
             line = data[pos:cut]
@@ -92,8 +92,10 @@ class ResponseReader:
             self._parts.append(None)
         else:
             self._held += size
-            if size > self._limits.held_literal or self._held > self._limits.response:
+            if size > self._limits.held_literal:
                 raise Breach("a literal over the limit that nobody asked for")
+            if self._held > self._limits.response:
+                raise Breach("a response over the limit")
             held = bytearray()
             sink = held.extend
             self._parts.append(held)
