@@ -3,7 +3,7 @@
 The only place for confluent-kafka's AdminClient: aiokafka's puts a topic's other settings back to their defaults.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -100,10 +100,14 @@ class TopicsAdmin:
         self._replication = replication
         self._client = AdminClient(confluent_options(where) | {"log_level": 0})
 
-    def create(self) -> list[str]:
-        """Make the topics that are missing and return their names; what is there stays as it is."""
+    def create(self, only: Collection[str] | None = None) -> list[str]:
+        """Make the topics that are missing, all or `only` those, and return their names; what is there stays."""
         existing = self._existing()
-        missing = [topic for topic in wanted_topics(replication=self._replication) if self._name(topic) not in existing]
+        missing = [
+            topic
+            for topic in wanted_topics(replication=self._replication)
+            if self._name(topic) not in existing and (only is None or topic.name in only)
+        ]
         if not missing:
             return []
         new = [

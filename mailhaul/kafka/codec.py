@@ -2,7 +2,7 @@
 
 import io
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextvars import ContextVar
 from dataclasses import fields, is_dataclass
 from datetime import UTC
@@ -27,6 +27,7 @@ TYPE_PREFIX = f"{schemas.NAMESPACE}."
 SCHEMA_PREFIX = "mailhaul:"
 SPEC_VERSION = b"1.0"
 CONTENT_TYPE = b"application/avro"
+_UNREADABLE = (ValueError, TypeError, KeyError, EOFError, IndexError, OverflowError, AttributeError)
 # The trace that the event being handled belongs to; whatever is published meanwhile joins it.
 traceparent: ContextVar[str] = ContextVar("traceparent", default="")
 
@@ -48,61 +49,89 @@ def topic_of(event: Event) -> Topic:
     return carrying[0]
 
 
+class Codec:
+    """Encodes and decodes some event classes by the schemas of one catalogue."""
+
+    def __init__(self, kinds: Iterable[type[Event]], catalogue: schemas.Catalogue) -> None:
+        self.catalogue = catalogue
+        self._kinds = {kind.__name__: kind for kind in kinds}
+        self._forms: dict[type[Event], _Form] = {}
+
+    def encode(self, event: Event, *, source: str, topic: Topic | None = None, trace: str | None = None) -> Message:
+        """The record of an event; the same event always gives the same bytes."""
+        place = topic or topic_of(event)
+        form = self._form(type(event))
+        key = str(getattr(event, place.key))
+        body = io.BytesIO()
+        body.write(form.head)
+        schemaless_writer(body, form.schema, form.to_plain(event))
+        headers: Headers = (
+            ("ce_specversion", SPEC_VERSION),
+            ("ce_id", event.event_id.encode()),
+            ("ce_type", form.ce_type),
+            ("ce_time", event.at.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z").encode()),
+            ("ce_source", f"/mailhaul/{source}".encode()),
+            ("ce_subject", key.encode()),
+            ("ce_dataschema", form.ce_dataschema),
+            ("content-type", CONTENT_TYPE),
+        )
+        joined = traceparent.get() if trace is None else trace
+        if joined:
+            headers = (*headers, ("traceparent", joined.encode()))
+        return Message(
+            topic=topics.PREFIX + place.name,
+            key=key.encode(),
+            value=body.getvalue(),
+            headers=headers,
+            event_id=event.event_id,
+        )
+
+    def decode(self, record: Record | Message) -> Event:
+        """The event in a record, by `ce_type` and `ce_dataschema` alone (joint 16); raises InvalidEvent."""
+        name, version = _named(record.headers)
+        kind = self._kinds.get(name)
+        if kind is None:
+            raise InvalidEvent("unknown_event_type", f"no event type is called {name!r}")
+        if not record.value or len(record.value) < _HEAD.size or record.value[0] != MAGIC:
+            raise InvalidEvent("not_avro", f"a record of {name} does not begin as the Confluent wire format does")
+        known = self.catalogue.released(name)
+        newer = version > max(known)
+        if version not in known and not newer:
+            raise InvalidEvent("unknown_schema", f"{name} has no version {version}")
+        form = self._form(kind)
+        body = io.BytesIO(record.value)
+        body.seek(_HEAD.size)
+        # Versions only append fields, so the first bytes of a newer record are a record as we know it.
+        written = form.schema if newer else known[version].parsed
+        try:
+            plain: Any = schemaless_reader(body, written, None if written is form.schema else form.schema)
+            event = form.from_plain(plain)
+        except _UNREADABLE as error:
+            raise InvalidEvent("undecodable", f"a record of {name} {version} cannot be decoded: {error}") from error
+        if not newer and body.tell() != len(record.value):
+            raise InvalidEvent("undecodable", f"a record of {name} {version} is longer than its schema")
+        return event
+
+    def _form(self, kind: type[Event]) -> "_Form":
+        form = self._forms.get(kind)
+        if form is None:
+            form = self._forms[kind] = _Form(kind, self.catalogue.current(kind.__name__))
+        return form
+
+
 def encode(event: Event, *, source: str, topic: Topic | None = None, trace: str | None = None) -> Message:
-    """The record of an event; the same event always gives the same bytes."""
-    place = topic or topic_of(event)
-    form = _form(type(event))
-    key = str(getattr(event, place.key))
-    body = io.BytesIO()
-    body.write(form.head)
-    schemaless_writer(body, form.schema, form.to_plain(event))
-    headers: Headers = (
-        ("ce_specversion", SPEC_VERSION),
-        ("ce_id", event.event_id.encode()),
-        ("ce_type", form.ce_type),
-        ("ce_time", event.at.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z").encode()),
-        ("ce_source", f"/mailhaul/{source}".encode()),
-        ("ce_subject", key.encode()),
-        ("ce_dataschema", form.ce_dataschema),
-        ("content-type", CONTENT_TYPE),
-    )
-    joined = traceparent.get() if trace is None else trace
-    if joined:
-        headers = (*headers, ("traceparent", joined.encode()))
-    return Message(
-        topic=topics.PREFIX + place.name,
-        key=key.encode(),
-        value=body.getvalue(),
-        headers=headers,
-        event_id=event.event_id,
-    )
+    """`Codec.encode` of every event that a topic carries, by the schemas that are shipped."""
+    return _shipped().encode(event, source=source, topic=topic, trace=trace)
 
 
 def decode(record: Record | Message) -> Event:
-    """The event in a record, by `ce_type` and `ce_dataschema` alone (joint 16); raises InvalidEvent."""
-    name, version = _named(record.headers)
-    kind = _kinds().get(name)
-    if kind is None:
-        raise InvalidEvent("unknown_event_type", f"no event type is called {name!r}")
-    if not record.value or len(record.value) < _HEAD.size or record.value[0] != MAGIC:
-        raise InvalidEvent("not_avro", f"a record of {name} does not begin as the Confluent wire format does")
-    form = _form(kind)
-    known = schemas.released(name)
-    newer = version > max(known)
-    if version not in known and not newer:
-        raise InvalidEvent("unknown_schema", f"{name} has no version {version}")
-    body = io.BytesIO(record.value)
-    body.seek(_HEAD.size)
-    try:
-        # Versions only append fields, so the first bytes of a newer record are a record as we know it.
-        written = form.schema if newer else known[version].parsed
-        plain: Any = schemaless_reader(body, written, None if written is form.schema else form.schema)
-        event = form.from_plain(plain)
-    except (ValueError, TypeError, KeyError, EOFError, IndexError, OverflowError, AttributeError) as error:
-        raise InvalidEvent("undecodable", f"a record of {name} {version} cannot be decoded: {error}") from error
-    if not newer and body.tell() != len(record.value):
-        raise InvalidEvent("undecodable", f"a record of {name} {version} is longer than its schema")
-    return event
+    """`Codec.decode` of every event that a topic carries, by the schemas that are shipped."""
+    return _shipped().decode(record)
+
+
+@cache
+def _shipped() -> Codec:
+    return Codec(topics.events_carried(), schemas.shipped())
 
 
 class _Form:
@@ -110,29 +139,13 @@ class _Form:
 
     __slots__ = ("ce_dataschema", "ce_type", "from_plain", "head", "schema", "to_plain")
 
-    def __init__(self, kind: type[Event]) -> None:
-        current = schemas.current(kind.__name__)
+    def __init__(self, kind: type[Event], current: schemas.Registered) -> None:
         self.schema = current.parsed
         self.head = _HEAD.pack(MAGIC, current.schema_id)
         self.ce_type = f"{TYPE_PREFIX}{kind.__name__}".encode()
         self.ce_dataschema = f"{SCHEMA_PREFIX}{kind.__name__}:{current.version}".encode()
         self.to_plain = _to_plain(kind)
         self.from_plain: Callable[[dict[str, Any]], Event] = _from_plain(kind)
-
-
-_forms: dict[type[Event], _Form] = {}
-
-
-def _form(kind: type[Event]) -> _Form:
-    form = _forms.get(kind)
-    if form is None:
-        form = _forms[kind] = _Form(kind)
-    return form
-
-
-@cache
-def _kinds() -> dict[str, type[Event]]:
-    return {kind.__name__: kind for kind in topics.events_carried()}
 
 
 def _named(headers: Headers) -> tuple[str, int]:
