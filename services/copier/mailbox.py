@@ -1,0 +1,344 @@
+"""One attempt at one mailbox: lease, recovery, plan, adoption, transfer, flags, verification, settling."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from sqlalchemy import Connection
+
+from mailhaul.db import Microseconds, now
+from mailhaul.errors import MailhaulError, ServerRefused, Side
+from mailhaul.failpoints import failpoint
+from mailhaul.folders.rules import FolderRules
+from mailhaul.ids import MailboxId
+from mailhaul.imap import commands
+from mailhaul.imap.answers import Answer
+from mailhaul.imap.connection import IMAPConnection
+from mailhaul.imap.encoder import String
+from services.copier import ledger as books
+from services.copier.adopt import adopt
+from services.copier.delta import carry_flags
+from services.copier.layout import copied, lay_out, renamed
+from services.copier.lease import Worker
+from services.copier.ledger import Batch, Ledger, Outcome, SavedFolder
+from services.copier.listing import Known, first_uid, list_messages, load_known, retried, sort_out
+from services.copier.proof import prove
+from services.copier.recover import recover
+from services.copier.reidentify import renumber_source, renumber_target
+from services.copier.session import Access, Seen, Session, look, to_status
+from services.copier.settle import Settled, settle
+from services.copier.transfer import Portions, Transfer
+from services.copier.verify import compare, digest, enter_seen, look_at
+from services.copier.work import Folder, Status, Tally, sum_up
+
+CHECKPOINTING = failpoint("copier.checkpointing")
+CHECKPOINTED = failpoint("copier.checkpointed")
+LEASED = "leased"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """What is to be moved, and how."""
+
+    mailbox_id: MailboxId
+    pair_id: str
+    source: Access
+    target: Access
+    rules: FolderRules
+    portions: Portions = field(default_factory=Portions)
+    run_no: int = 1
+    surplus: str = "repair"
+    settle_after: Microseconds = 600_000_000
+    connections: int = 4
+    settle_only: bool = False
+
+
+@dataclass(slots=True)
+class Result:
+    """How an attempt ended: `reason` is empty when the run is over, else why it stopped before."""
+
+    reason: str = ""
+    epoch: int = 0
+    folders: list[Folder] = field(default_factory=list)
+    tally: Tally = field(default_factory=Tally)
+    settle_at: Microseconds | None = None
+    removed: int = 0
+    progressed: bool = False
+
+
+class Report(Protocol):
+    """Who is told while it goes on."""
+
+    def planned(self, folders: Sequence[Folder], epoch: int) -> None: ...
+
+    def progressed(self, folder: Folder) -> None: ...
+
+
+class Attempt:
+    """Everything that one session at a mailbox holds. `held_up()` is why it should stop, or an empty string."""
+
+    def __init__(self, job: Job, worker: Worker, report: Report, held_up: Callable[[], str]) -> None:
+        self.job, self.worker, self.report, self.held_up = job, worker, report, held_up
+        self.session = Session(job.source, job.target, connections=job.connections)
+        self.result = Result()
+        self.ledger: Ledger
+        self.source: IMAPConnection
+        self.target: IMAPConnection
+
+    async def run(self) -> Result:
+        """Raises MailhaulError; `Fenced` when the lease was lost meanwhile."""
+        epoch = await self.worker.acquire(self.job.mailbox_id)
+        if epoch is None:
+            return Result(reason=LEASED)
+        self.result.epoch = epoch
+        self.ledger = Ledger(self.worker.database, self.job.mailbox_id, self.job.pair_id, epoch)
+        try:
+            return await self._run()
+        finally:
+            # In this order: nothing of ours may be under way any more when another worker may begin.
+            self.session.close()
+            await asyncio.shield(self.worker.release(self.job.mailbox_id, epoch))
+
+    async def _run(self) -> Result:
+        careful, saved, _ = await asyncio.gather(
+            self.ledger.write(books.open_pair, self.job.mailbox_id, self.job.pair_id),
+            self.ledger.read(books.saved_folders, self.job.pair_id),
+            self.session.open(),
+        )
+        self.source, self.target = self.session.source, self.session.target
+        here, there = await asyncio.gather(look(self.source), look(self.target))
+        saved = await self._follow_renames(saved, here)
+        folders = lay_out(self.job.mailbox_id, here, there, saved, self.job.rules)
+        await self.ledger.write(books.enter_folders, self.ledger, copied(folders))
+        there = await self._recover(folders, there)
+        self.result.folders = folders
+        if not self.job.settle_only:
+            await self._copy(folders, there, careful=careful)
+        if not self.result.reason:
+            await self._settle(folders)
+        self.result.tally = sum_up(folder.tally for folder in folders)
+        self.result.progressed = any(folder.progressed for folder in folders)
+        return self.result
+
+    # --- before the copy ------------------------------------------------------------------------------------------
+
+    async def _follow_renames(self, saved: dict[bytes, SavedFolder], here: Seen) -> dict[bytes, SavedFolder]:
+        """A folder with the UIDVALIDITY, UIDs, sizes and dates of one that is gone is that one, renamed."""
+        moved = renamed(saved, here)
+        for old, new in moved.items():
+            batches = await self.ledger.read(books.batches_of, saved[old].key)
+            if await self._is_same(here, new, batches):
+                await self.ledger.write(books.rename_folder, saved[old].key, new)
+        return await self.ledger.read(books.saved_folders, self.job.pair_id) if moved else saved
+
+    async def _is_same(self, here: Seen, name: bytes, batches: Sequence[Batch]) -> bool:
+        status = here.status(name)
+        rows = {row.source_uid: row for batch in batches for row in batch.rows}
+        if status is None or not rows:
+            return False
+        opened = commands.examine(self.source, name)
+        found = await self.read_metadata(sorted(rows))
+        await opened
+        both = [(rows[uid], size, date) for uid, (size, date) in found.items() if uid in rows]
+        return bool(both) and all(row.size == size and row.date == date for row, size, date in both)
+
+    async def read_metadata(self, uids: Sequence[int]) -> dict[int, tuple[int, int | None]]:
+        """{UID: (size, date)} of the source's selected folder."""
+        from mailhaul.imap.messages import metadata
+
+        rows = await metadata(self.source, uids)
+        return {row.uid: (row.size or 0, row.date) for row in rows if row.uid is not None}
+
+    async def _recover(self, folders: Sequence[Folder], there: Seen) -> Seen:
+        intents = await self.ledger.read(books.intents, self.job.pair_id)
+        if not intents:
+            return there
+        by_key = {folder.key: folder for folder in folders if folder.copied}
+        await recover(self.ledger, self.source, self.target, by_key, there, intents)
+        return there
+
+    # --- the copy -------------------------------------------------------------------------------------------------
+
+    async def _copy(self, folders: Sequence[Folder], there: Seen, *, careful: bool) -> None:
+        mine = copied(folders)
+        creating = self._create(mine)
+        busy = [folder for folder in mine if not folder.unchanged]
+        known = await self.ledger.read(load_known, busy)
+        await self._renumber(busy, known)
+        await self._list(busy, known)
+        self.report.planned(folders, self.result.epoch)
+        await prove(self.target, busy)
+        await self._finish_creating(creating)
+        if careful:
+            for folder in busy:
+                folder.plus = False
+        transfer = Transfer(
+            self.ledger,
+            self.source,
+            self.target,
+            portions=self.job.portions,
+            run_no=self.job.run_no,
+            held_up=self.held_up,
+            progressed=self.report.progressed,
+            more_targets=self.session.more_targets,
+        )
+        try:
+            self.result.reason = await transfer.run(busy)
+        except MailhaulError as error:
+            if error.code == "append_bad":
+                await self.ledger.write(books.distrust, self.job.pair_id)
+            self.result.progressed = any(folder.progressed for folder in mine)
+            raise
+        if transfer.unplaced:
+            await self._place(busy)
+        if not self.result.reason:
+            await self._finish(mine, busy, known)
+
+    async def _place(self, folders: Sequence[Folder]) -> None:
+        """Messages that were stored without APPENDUID: found by a scan of the tail."""
+        intents = await self.ledger.read(books.intents, self.job.pair_id)
+        there = await look(self.target)
+        by_key = {folder.key: folder for folder in folders}
+        await recover(self.ledger, self.source, self.target, by_key, there, intents, confirmed=True)
+        known = await self.ledger.read(load_known, folders)
+        for folder in folders:
+            have = known[folder.key].have(folder.source.validity)
+            arrived = sum(kind == books.COPIED for kind, _ in have.values())
+            folder.tally.left -= arrived - folder.tally.copied
+            folder.tally.copied = arrived
+
+    def _create(self, folders: Sequence[Folder]) -> list[tuple[Folder, "asyncio.Future[Answer]"]]:
+        """CREATE and SUBSCRIBE what is missing; not waited for, the APPENDs follow on the same connection."""
+        creating = []
+        for folder in folders:
+            missing = folder.target is None and folder.target_name.upper() != b"INBOX"
+            if missing:
+                creating.append((folder, commands.ask(self.target, [b"CREATE", String(folder.target_name)])))
+            if folder.subscribed and (missing or not folder.saved.validity):
+                subscribing = commands.ask(self.target, [b"SUBSCRIBE", String(folder.target_name)])
+                subscribing.add_done_callback(lambda future: future.cancelled() or future.exception())
+        return creating
+
+    async def _finish_creating(self, creating: Sequence[tuple[Folder, "asyncio.Future[Answer]"]]) -> None:
+        for folder, future in creating:
+            try:
+                await future
+            except ServerRefused as error:
+                if error.code != "folder_exists" and not await commands.list_folders(
+                    self.target, folder.target_name, numbers=False
+                ):
+                    await self._refuse(folder)
+
+    async def _refuse(self, folder: Folder) -> None:
+        """The destination does not take the folder: its messages have failed, the other folders go on."""
+        outcomes = [
+            Outcome(
+                folder.key, folder.source.validity, each.uid, "failed", "folder_refused", each.size, self.job.run_no
+            )
+            for each in folder.todo
+        ]
+        await self.ledger.write(books.add_outcomes, self.ledger, outcomes)
+        folder.tally.failed += len(outcomes)
+        folder.tally.left -= len(outcomes)
+        folder.todo = []
+
+    async def _renumber(self, folders: Sequence[Folder], known: dict[int, Known]) -> None:
+        """A destination folder that was made anew has other UIDs."""
+        for folder in folders:
+            batches = known[folder.key].batches
+            if folder.target and any(batch.target_validity != folder.target.validity for batch in batches):
+                await renumber_target(self.ledger, self.target, folder, batches)
+                known.update(await self.ledger.read(load_known, [folder]))
+
+    async def _list(self, folders: Sequence[Folder], known: dict[int, Known]) -> None:
+        """What is new at the source, after what is known under other numbers or stands there already was found."""
+        limit = self.job.portions.most_octets
+        wanted = [
+            (folder, first_uid(folder), retried(known[folder.key], limit))
+            for folder in folders
+            if folder.source.messages or known[folder.key].outcomes
+        ]
+        listed = await list_messages(self.source, wanted)
+        for folder in folders:
+            mine, here = known[folder.key], listed.get(folder.key, {})
+            strangers = mine.strangers(folder.source.validity)
+            if strangers and here:
+                await renumber_source(self.ledger, self.source, folder, here, strangers)
+            elif not mine.batches and here and folder.target and folder.target.messages:
+                await adopt(self.ledger, self.source, self.target, folder, here)
+            else:
+                continue
+            known.update(await self.ledger.read(load_known, [folder]))
+        outcomes: list[Outcome] = []
+        for folder in folders:
+            outcomes += sort_out(
+                folder, listed.get(folder.key, {}), known[folder.key], max_octets=limit, run_no=self.job.run_no
+            )
+        if outcomes:
+            await self.ledger.write(books.add_outcomes, self.ledger, outcomes)
+
+    # --- after the copy -------------------------------------------------------------------------------------------
+
+    async def _finish(self, mine: Sequence[Folder], busy: Sequence[Folder], known: dict[int, Known]) -> None:
+        for folder in busy:
+            if (known[folder.key].batches and folder.source.modseq != folder.saved.modseq) or not folder.source.modseq:
+                folder.tally.flags_changed = await carry_flags(
+                    self.ledger, self.source, self.target, folder, known[folder.key].batches
+                )
+        await self._verify([folder for folder in mine if folder in busy or folder.target != folder.saved_target])
+        await self._checkpoint(mine, busy)
+
+    async def _verify(self, folders: Sequence[Folder]) -> None:
+        batches = await self.ledger.read(_load_batches, [folder.key for folder in folders])
+        full = [folder for folder in folders if batches[folder.key]]
+        there = await look_at(self.target, full)
+        seen: list[int] = []
+        for folder in folders:
+            mine = [batch for batch in batches[folder.key] if batch.source_validity == folder.source.validity]
+            folder.digest = digest(mine)
+            if folder in full:
+                findings = compare(mine, *there[folder.key])
+                folder.tally.removed_by_owner, folder.tally.mismatched = findings.removed_by_owner, findings.mismatched
+                seen += findings.seen
+        await self.ledger.write(enter_seen, seen)
+
+    async def _checkpoint(self, mine: Sequence[Folder], busy: Sequence[Folder]) -> None:
+        statuses = await asyncio.gather(*(commands.status(self.target, folder.target_name) for folder in mine))
+        CHECKPOINTING()
+        await self.ledger.write(_save, list(zip(mine, (to_status(each) for each in statuses), strict=True)))
+        CHECKPOINTED()
+        for folder in mine:
+            self.report.progressed(folder)
+
+    async def _settle(self, folders: Sequence[Folder]) -> None:
+        at = await self.ledger.read(now)
+        done: Settled = await settle(
+            self.ledger,
+            self.target,
+            settle_after=self.job.settle_after,
+            at=at,
+            policy=self.job.surplus,
+            run_no=self.job.run_no,
+        )
+        self.result.settle_at, self.result.removed = done.due, done.removed
+        mine = copied(folders)
+        counts = await self.ledger.read(_surplus, [folder.key for folder in mine])
+        for folder in mine:
+            folder.tally.surplus = counts[folder.key]
+
+
+def _load_batches(tx: Connection, keys: Sequence[int]) -> dict[int, list[Batch]]:
+    return {key: books.batches_of(tx, key) for key in keys}
+
+
+def _surplus(tx: Connection, keys: Sequence[int]) -> dict[int, int]:
+    return {key: books.surplus_reported(tx, key) for key in keys}
+
+
+def _save(tx: Connection, entries: Sequence[tuple[Folder, Status]]) -> None:
+    for folder, target in entries:
+        books.save_folder(tx, folder, folder.source, target)
+
+
+__all__ = ["LEASED", "Attempt", "Job", "Report", "Result", "Side"]

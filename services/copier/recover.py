@@ -1,0 +1,128 @@
+"""Recovery: which messages of open pushes arrived? The destination's tail against the source, by bytes."""
+
+from collections.abc import Mapping, Sequence
+
+from sqlalchemy import Connection
+
+from mailhaul.db import now
+from mailhaul.failpoints import failpoint
+from mailhaul.imap import commands
+from mailhaul.imap.connection import IMAPConnection
+from mailhaul.imap.dates import clamp_date
+from mailhaul.imap.encoder import append_flags
+from mailhaul.imap.fetches import Fetched
+from mailhaul.imap.messages import fetch_metadata
+from services.copier import ledger as books
+from services.copier.bodies import UNDATED, read_contents
+from services.copier.ledger import Intent, Ledger
+from services.copier.matching import match_push
+from services.copier.packing import Content, MapRow
+from services.copier.session import Seen
+from services.copier.work import Folder
+
+RECOVERING = failpoint("copier.recovering")
+RECOVERED = failpoint("copier.recovered")
+
+
+async def recover(
+    ledger: Ledger,
+    source: IMAPConnection,
+    target: IMAPConnection,
+    folders: Mapping[int, Folder],
+    there: Seen,
+    intents: Sequence[Intent],
+    *,
+    confirmed: bool = False,
+) -> int:
+    """Close every open push; how many messages were found to have arrived.
+
+    `confirmed` pushes were answered OK without APPENDUID: there is nothing ambiguous about them.
+    """
+    arrived = 0
+    for place in sorted({(intent.folder_key, intent.target_name) for intent in intents}):
+        mine = [intent for intent in intents if (intent.folder_key, intent.target_name) == place]
+        folder = folders.get(place[0])
+        if folder is None:
+            # Its folder is gone at the source: nothing can say any more what these pushes held.
+            await ledger.write(books.drop_intents, [intent.id for intent in mine])
+            continue
+        arrived += await _recover_folder(ledger, source, target, folder, there, mine, confirmed)
+    return arrived
+
+
+async def _recover_folder(
+    ledger: Ledger,
+    source: IMAPConnection,
+    target: IMAPConnection,
+    folder: Folder,
+    there: Seen,
+    intents: Sequence[Intent],
+    confirmed: bool,
+) -> int:
+    name = intents[0].target_name
+    known = await ledger.read(books.known, ledger.mailbox_id, name)
+    status = there.status(name)
+    tail = await _tail(target, name, min(intent.low for intent in intents)) if status else {}
+    strangers = {uid: row for uid, row in tail.items() if uid not in known}
+    wanted = await _wanted(source, folder, intents)
+    sizes = {content.size for content in wanted.values()}
+    candidates = [uid for uid, row in strangers.items() if row.size in sizes]
+    present = {uid: _plain(content) for uid, content in (await read_contents(target, candidates)).items()}
+    found = match_push(wanted, present)
+    rows = [
+        MapRow(uid, found[uid], content.date, content.size, content.digest, content.flags)
+        for uid, content in sorted(wanted.items())
+        if uid in found
+    ]
+    validity = status.validity if status else 0
+    RECOVERING()
+    await ledger.write(_close, ledger, folder, intents, wanted, rows, validity, confirmed)
+    RECOVERED()
+    return len(rows)
+
+
+async def _tail(target: IMAPConnection, name: bytes, low: int) -> dict[int, Fetched]:
+    opening = commands.examine(target, name)
+    rows: list[Fetched] = []
+    fetching = fetch_metadata(target, b"%d:*" % low, rows)
+    await opening
+    await fetching
+    return {row.uid: row for row in rows if row.uid is not None and row.uid >= low}
+
+
+async def _wanted(source: IMAPConnection, folder: Folder, intents: Sequence[Intent]) -> dict[int, Content]:
+    """The messages of the pushes as the source has them now, with date and flags as we write them."""
+    opened = await commands.examine(source, folder.source_name)
+    uids = {uid for intent in intents for uid in intent.uids}
+    if any(intent.source_validity != opened.uidvalidity for intent in intents):
+        # New UIDs: what arrived will be recognised by its bytes among everything the folder holds.
+        rows: list[Fetched] = []
+        await fetch_metadata(source, b"1:*", rows)
+        uids = {row.uid for row in rows if row.uid is not None}
+    return {uid: _plain(content) for uid, content in (await read_contents(source, uids)).items()}
+
+
+def _plain(content: Content) -> Content:
+    date = 0 if content.date == UNDATED else clamp_date(content.date)
+    return content._replace(date=date, flags=append_flags(content.flags))
+
+
+def _close(
+    tx: Connection,
+    ledger: Ledger,
+    folder: Folder,
+    intents: Sequence[Intent],
+    wanted: Mapping[int, Content],
+    rows: Sequence[MapRow],
+    target_validity: int,
+    confirmed: bool,
+) -> None:
+    books.add_rows(tx, ledger, folder, rows, target_validity=target_validity)
+    books.drop_intents(tx, [intent.id for intent in intents])
+    if confirmed:
+        return
+    at = now(tx)
+    for intent in intents:
+        push = [wanted[uid] for uid in intent.uids if uid in wanted]
+        if push:
+            books.add_push(tx, ledger, intent, push, at)
