@@ -2,7 +2,6 @@
 
 import os
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -49,7 +48,7 @@ def supervisor_command(installation: Installation, options: StackOptions) -> lis
         command += ["--kafka", options.bootstrap]
     if options.panel_port is not None:
         command += ["--port", str(options.panel_port)]
-    return command
+    return [*command, "--services", ",".join(options.services)]
 
 
 def up(
@@ -63,8 +62,8 @@ def up(
 
     `progress` hears each step (`database`, `broker`, `topics`, `services`). Raises `StackFailed` with the reason.
     """
-    process = None if installation.supervised() else _start_supervisor(installation, options, environment)
-    _await_ready(installation, process, progress)
+    pid = None if installation.supervised() else _start_supervisor(installation, options, environment)
+    _await_ready(installation, pid, progress)
     return status(installation)
 
 
@@ -73,13 +72,16 @@ def down(installation: Installation) -> bool:
     if not installation.supervised():
         return False
     began = time.monotonic()
+    pid = 0
     while installation.supervised():
-        pid = installation.read().supervisor
+        pid = installation.read().supervisor or pid
         if _is_supervisor(pid):
             # One that hangs is killed; what it started is ended by the kernel then (`mailhaul/stack/child.py`).
             late = time.monotonic() - began > DOWN_TIMEOUT
             os.kill(pid, signal.SIGKILL if late else signal.SIGTERM)
         time.sleep(POLL)
+    if pid:
+        _ended(pid)
     return True
 
 
@@ -106,32 +108,28 @@ def _members(report: Report) -> tuple[MemberStatus, ...]:
     )
 
 
-def _start_supervisor(
-    installation: Installation, options: StackOptions, environment: Mapping[str, str]
-) -> "subprocess.Popen[bytes]":
+def _start_supervisor(installation: Installation, options: StackOptions, environment: Mapping[str, str]) -> int:
+    """Spawn it in a session of its own, so that it outlives this terminal; returns its pid."""
     installation.prepare()
-    with installation.log("supervisor").open("ab") as output:
-        return subprocess.Popen(
-            supervisor_command(installation, options),
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            env=dict(environment),
-            start_new_session=True,  # it outlives this terminal
-        )
+    log = str(installation.log("supervisor"))
+    command = supervisor_command(installation, options)
+    files = [
+        (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+        (os.POSIX_SPAWN_OPEN, 1, log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600),
+        (os.POSIX_SPAWN_DUP2, 1, 2),
+    ]
+    return os.posix_spawn(command[0], command, dict(environment), file_actions=files, setsid=True)
 
 
-def _await_ready(
-    installation: Installation, process: "subprocess.Popen[bytes] | None", progress: Callable[[str], None]
-) -> None:
+def _await_ready(installation: Installation, pid: int | None, progress: Callable[[str], None]) -> None:
     """Wait for our supervisor, or for the one that another `up` started a moment ago."""
     deadline = time.monotonic() + UP_TIMEOUT
     step = ""
     while True:
-        # Asked before the report is read: a process that had ended by then has written its last word.
-        ended = not installation.supervised() if process is None else process.poll() is not None
+        # Asked before the report is read: one that had ended by then has written its last word.
+        ended = not installation.supervised() if pid is None else _ended(pid)
         report = installation.read()
-        known = process is None or report.supervisor == process.pid
+        known = pid in (None, report.supervisor)
         if known and report.state is StackState.READY:
             return
         if ended:
@@ -147,6 +145,14 @@ def _await_ready(
 
 def _exists(pid: int) -> bool:
     return pid > 0 and Path(f"/proc/{pid}").exists()
+
+
+def _ended(child: int) -> bool:
+    """Whether our child has ended; also lets go of it when it has."""
+    try:
+        return os.waitpid(child, os.WNOHANG) != (0, 0)
+    except ChildProcessError:
+        return True
 
 
 def _is_supervisor(pid: int) -> bool:

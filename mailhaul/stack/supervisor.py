@@ -37,6 +37,7 @@ class StackOptions:
 
     bootstrap: str = ""
     panel_port: int | None = None  # None: the usual port, or a free one when it is taken
+    services: tuple[str, ...] = SERVICES
 
 
 @dataclass
@@ -54,18 +55,11 @@ class Post:
 class Supervisor:
     """One run of the stack, from `start` to `stop`; single-threaded."""
 
-    def __init__(
-        self,
-        installation: Installation,
-        options: StackOptions,
-        environment: Mapping[str, str],
-        *,
-        services: Sequence[str] = SERVICES,
-    ) -> None:
+    def __init__(self, installation: Installation, options: StackOptions, environment: Mapping[str, str]) -> None:
         self._installation = installation
         self._options = options
         self._outer = environment
-        self._posts = [Post(name) for name in services]
+        self._posts = [Post(name) for name in options.services]
         self._broker: Broker | None = None
         self._broker_starts = 0
         self._bootstrap = options.bootstrap
@@ -241,9 +235,12 @@ def main(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
     parser.add_argument("--state-dir", type=Path, required=True)
     parser.add_argument("--kafka", default="")
     parser.add_argument("--port", type=int, default=None)
+    parser.add_argument("--services", default=",".join(SERVICES))
     asked = parser.parse_args(arguments)
     os.umask(0o077)
-    options = StackOptions(bootstrap=asked.kafka, panel_port=asked.port)
+    options = StackOptions(
+        bootstrap=asked.kafka, panel_port=asked.port, services=tuple(filter(None, asked.services.split(",")))
+    )
     supervisor = Supervisor(Installation(asked.state_dir), options, environment)
 
     def stop(number: int, frame: object) -> None:
