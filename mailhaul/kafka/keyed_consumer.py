@@ -18,6 +18,7 @@ from mailhaul.topics import PREFIX, READERS, Topic
 
 log = structlog.get_logger(__name__)
 
+POLL_RECORDS = 20  # few, so that the high-water mark is not passed by far
 REMEMBERED = 20_000  # finished records whose redelivery is answered from memory
 
 
@@ -98,12 +99,17 @@ class KeyedConsumer:
         self._draining = False
         self._committed_at = 0.0
 
+    @property
+    def unfinished(self) -> int:
+        """Records that were delivered and are not done with."""
+        return sum(part.tracker.unfinished for part in self._parts.values())
+
     async def run(self, stop: asyncio.Event) -> None:
         """Poll until `stop`, or until a heart fails."""
         await self._consumer.start()
         try:
             while not stop.is_set() and self._failure is None:
-                for record in await self._consumer.poll(seconds=POLL_SECONDS, limit=self._flow.high_water):
+                for record in await self._consumer.poll(seconds=POLL_SECONDS, limit=POLL_RECORDS):
                     await self._take(record)
                 self._regulate()
                 await self._commit_in_time()
@@ -167,7 +173,7 @@ class KeyedConsumer:
         finally:
             del part.tasks[key], part.queues[key]
             for left in queue:
-                self._flight.pop(left.received.event.event_id, None)
+                self._forget(left)
 
     def _watch(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled():
@@ -192,8 +198,13 @@ class KeyedConsumer:
                 traceparent.reset(token)
         return False
 
+    def _forget(self, work: _Work) -> None:
+        """Nothing joins it any more; a later delivery may have begun anew under the same id."""
+        if self._flight.get(work.received.event.event_id) is work:
+            del self._flight[work.received.event.event_id]
+
     def _finish(self, work: _Work) -> None:
-        self._flight.pop(work.received.event.event_id, None)
+        self._forget(work)
         for record in work.places:
             self._finished[_identity(record)] = None
             part = self._parts.get(record.source)
@@ -206,11 +217,14 @@ class KeyedConsumer:
         """Forget what has not begun: it is delivered again."""
         for queue in part.queues.values():
             while len(queue) > 1:
-                self._flight.pop(queue.pop().received.event.event_id, None)
+                self._forget(queue.pop())
 
     def _abandon(self, place: TopicPartition) -> None:
         part = self._parts.pop(place)
         self._unqueue(part)
+        for queue in part.queues.values():
+            for work in queue:
+                self._forget(work)
         for task in part.tasks.values():
             task.cancel()
             self._ending.add(task)
