@@ -24,7 +24,11 @@ echo "Fetching Apache Kafka $version (about 45 MB) into $target"
 new=$(mktemp -d "$cache/new.XXXXXX")
 trap 'rm -rf "$new"' EXIT
 trap 'exit 1' HUP INT TERM
-mvn -q -B -Dstyle.color=never -f "$pom" dependency:copy-dependencies -DoutputDirectory="$new/lib"
+if ! mvn -B -l "$new/maven.log" -f "$pom" dependency:copy-dependencies -DoutputDirectory="$new/lib"; then
+    grep -E '^\[(ERROR|FATAL)\]' "$new/maven.log" | head -20 >&2
+    exit 1
+fi
+rm "$new/maven.log"
 chmod 755 "$new"
 mv -T "$new" "$target"
 trap - EXIT
