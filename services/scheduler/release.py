@@ -1,0 +1,161 @@
+"""Triggers leave here: round robin over customers, within the caps per customer and per source server (joint 13)."""
+
+import json
+from functools import lru_cache
+from typing import Any
+
+from sqlalchemy import Connection, Row, Select, and_, bindparam, func, select, update
+
+from mailhaul.budget import StopLevel, parked_servers, stops
+from mailhaul.db import Microseconds, from_microseconds
+from mailhaul.events import Endpoint, Event, Rules, RunTriggered
+from mailhaul.ids import CustomerId, MailboxId, MigrationId, RowId, RunId, SecretRef, derive
+from mailhaul.states import Scope
+from services.scheduler.case import Policy
+from services.scheduler.corrections import rules_of
+from services.scheduler.tables import mailbox_run, migration, row, run, timer
+from services.scheduler.timers import NOWHERE
+from services.scheduler.words import Phase, TimerKind
+
+box = mailbox_run.c
+
+
+def release(tx: Connection, policy: Policy, at: Microseconds) -> list[Event]:
+    """Trigger what is due and has room; one scheduler at a time, so that the caps hold over all of them."""
+    lock = select(timer.c.due_at).where(timer.c.migration_id == NOWHERE, timer.c.kind == TimerKind.ORPHANS.value)
+    if tx.execute(lock.with_for_update(skip_locked=True)).first() is None:
+        return []
+    chosen = tx.execute(_chosen(tx, policy, at)).all()
+    if not chosen:
+        return []
+    keys = and_(box.migration_id == bindparam("m"), box.run_no == bindparam("r"), box.mailbox_id == bindparam("b"))
+    tx.execute(
+        update(mailbox_run).where(keys).values(phase=Phase.FLYING.value, due_at=None, trigger_no=box.trigger_no + 1),
+        [{"m": each.migration_id, "r": each.run_no, "b": each.mailbox_id} for each in chosen],
+    )
+    return [_trigger(each, at) for each in chosen]
+
+
+def _chosen(tx: Connection, policy: Policy, at: Microseconds) -> Select[Any]:
+    """The mailboxes to trigger now, with all that their triggers say.
+
+    Ranked three times: within a customer on a server, so that customers take turns there; on the server, up to its
+    room; within the customer, up to the customer's room and in turn with the other customers.
+    """
+    turn = (box.scope != Scope.FIRST.value, box.due_at, box.mailbox_id)
+    due = (
+        select(
+            box.migration_id,
+            box.run_no,
+            box.mailbox_id,
+            box.customer_id,
+            box.source_server,
+            box.scope,
+            func.row_number().over(partition_by=[box.source_server, box.customer_id], order_by=turn).label("in_pair"),
+        )
+        .where(box.phase == Phase.QUEUED.value, box.due_at <= at, *_not_stopped(tx, at))
+        .cte("due")
+    )
+    servers, customers = _flying(box.source_server, "servers"), _flying(box.customer_id, "customers")
+    first = due.c.scope != Scope.FIRST.value
+    by_server = (
+        select(
+            due,
+            func.row_number()
+            .over(partition_by=due.c.source_server, order_by=[first, due.c.in_pair, due.c.customer_id])
+            .label("on_server"),
+            (policy.mailboxes_per_server - func.coalesce(servers.c.flying, 0)).label("server_room"),
+            (policy.mailboxes_per_customer - func.coalesce(customers.c.flying, 0)).label("customer_room"),
+        )
+        .outerjoin(servers, servers.c.name == due.c.source_server)
+        .outerjoin(customers, customers.c.name == due.c.customer_id)
+        .where(due.c.in_pair <= policy.mailboxes_per_customer - func.coalesce(customers.c.flying, 0))
+        .cte("by_server")
+    )
+    by_customer = (
+        select(
+            by_server,
+            func.row_number()
+            .over(
+                partition_by=by_server.c.customer_id,
+                order_by=[by_server.c.scope != Scope.FIRST.value, by_server.c.on_server, by_server.c.mailbox_id],
+            )
+            .label("of_customer"),
+        )
+        .where(by_server.c.on_server <= by_server.c.server_room)
+        .cte("by_customer")
+    )
+    return (
+        select(mailbox_run, row, run.c.run_id, migration.c.surplus, migration.c.switch_advised)
+        .join(by_customer, and_(*(box[name] == by_customer.c[name] for name in _KEY)))
+        .join(row, row.c.row_id == box.row_id)
+        .join(run, and_(run.c.migration_id == box.migration_id, run.c.run_no == box.run_no))
+        .join(migration, migration.c.migration_id == box.migration_id)
+        .where(by_customer.c.of_customer <= by_customer.c.customer_room)
+        .order_by(by_customer.c.scope != Scope.FIRST.value, by_customer.c.of_customer, by_customer.c.customer_id)
+        .limit(policy.releases_per_tick)
+    )
+
+
+_KEY = ("migration_id", "run_no", "mailbox_id")
+
+
+def _flying(column: Any, name: str) -> Any:
+    """Mailboxes in flight by customer or by server."""
+    return (
+        select(column.label("name"), func.count().label("flying"))
+        .where(box.phase == Phase.FLYING.value)
+        .group_by(column)
+        .cte(name)
+    )
+
+
+def _not_stopped(tx: Connection, at: Microseconds) -> list[Any]:
+    """Servers that are parked or stopped, and customers that are stopped, wait."""
+    stopped = stops(tx).reasons
+    servers = {*parked_servers(tx, at), *(name for level, name in stopped if level == StopLevel.SERVER)}
+    customers = {name for level, name in stopped if level == StopLevel.CUSTOMER}
+    mailboxes = {name for level, name in stopped if level == StopLevel.MAILBOX}
+    named = ((box.source_server, servers), (box.customer_id, customers), (box.mailbox_id, mailboxes))
+    return [column.not_in(sorted(names)) for column, names in named if names]
+
+
+def _trigger(each: Row[Any], at: Microseconds) -> RunTriggered:
+    values = each._mapping
+    trigger_no = values[box.trigger_no] + 1
+    surplus = values[migration.c.surplus]
+    if surplus == "auto":
+        # Joint 27: repair until the owner was told to switch, report from then on.
+        surplus = "report" if values[migration.c.switch_advised] else "repair"
+    return RunTriggered(
+        event_id=derive("trigger", values[box.migration_id], values[box.run_no], values[box.mailbox_id], trigger_no),
+        at=from_microseconds(at),
+        migration_id=MigrationId(values[box.migration_id]),
+        customer_id=CustomerId(values[box.customer_id]),
+        run_id=RunId(values[run.c.run_id]),
+        run_no=values[box.run_no],
+        trigger_no=trigger_no,
+        failures=values[box.failures],
+        mailbox_id=MailboxId(values[box.mailbox_id]),
+        row_id=RowId(values[box.row_id]),
+        row_version=values[row.c.row_version],
+        scope=Scope(values[box.scope]),
+        folder_id=None,
+        source=Endpoint(
+            host=values[row.c.host],
+            port=values[row.c.port],
+            tls=values[row.c.tls],
+            address=values[row.c.pinned_address],
+        ),
+        source_user=values[row.c.source_user],
+        master_user=values[row.c.master_user],
+        secret_ref=SecretRef(values[row.c.secret_ref]),
+        destination=values[row.c.destination],
+        rules=_rules(values[row.c.rules]),
+        surplus=surplus,
+    )
+
+
+@lru_cache(maxsize=1024)
+def _rules(stored: str) -> Rules:
+    return rules_of(json.loads(stored))
