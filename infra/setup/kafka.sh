@@ -24,7 +24,7 @@ echo "Fetching Apache Kafka $version (about 45 MB) into $target"
 new=$(mktemp -d "$cache/new.XXXXXX")
 trap 'rm -rf "$new"' EXIT
 trap 'exit 1' HUP INT TERM
-if ! mvn -B -l "$new/maven.log" -f "$pom" dependency:copy-dependencies -DoutputDirectory="$new/lib"; then
+if ! mvn -B -l "$new/maven.log" -f "$pom" dependency:copy-dependencies -DoutputDirectory="$new/lib" >/dev/null 2>&1; then
     grep -E '^\[(ERROR|FATAL)\]' "$new/maven.log" | head -20 >&2
     exit 1
 fi
