@@ -20,6 +20,7 @@ _ISATAP = re.compile(rb"[\x00\x02]\x00\x5e\xfe", re.DOTALL)  # RFC 5214 §6.1, i
 _ALSO_DENIED = tuple(
     ipaddress.ip_network(text)
     for text in (
+        "192.0.0.0/24",  # RFC 6890: protocol assignments
         "192.88.99.0/24",  # RFC 7526: the 6to4 relays' anycast
         "64:ff9b:1::/48",  # RFC 8215: NAT64 within a network
         "fec0::/10",  # RFC 3879: site-local

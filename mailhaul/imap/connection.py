@@ -169,7 +169,8 @@ class IMAPConnection(asyncio.Protocol):
 
     def redact(self, *secrets: str | bytes) -> None:
         """Never lets these words through in an error, whatever the server echoes."""
-        self._secrets += [s.encode() if isinstance(s, str) else s for s in secrets if s]
+        self._secrets += [secret.encode() if isinstance(secret, str) else secret for secret in secrets if secret]
+        self._secrets.sort(key=len, reverse=True)  # a long one may hold a short one
 
     # --- back-pressure --------------------------------------------------------------------------------------------
 
@@ -339,8 +340,8 @@ class IMAPConnection(asyncio.Protocol):
         if command is None or answer is None or answer.status not in ("OK", "NO", "BAD"):
             raise Breach("an answer to no command of ours")
         del self._open[tag]
-        if command.on_untagged or command.on_literal:
-            self._listening[command.scope].remove(command)
+        if (listening := self._listening.get(command.scope)) and command in listening:
+            listening.remove(command)
         if command.barrier:
             self._listening.pop(self._scope, None)
             self._scope = command.scope + 1

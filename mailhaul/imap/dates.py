@@ -11,8 +11,8 @@ _MONTHS = {
 _NAMES = (b"Jan", b"Feb", b"Mar", b"Apr", b"May", b"Jun", b"Jul", b"Aug", b"Sep", b"Oct", b"Nov", b"Dec")
 _DATE_TIME = re.compile(rb"([ \d]?\d-[A-Za-z]{3}-\d{4}) (\d\d):(\d\d):(\d\d) ([+-])(\d\d)(\d\d)")
 
-EARLIEST, LATEST = 0, 2**32 - 2
-"""What every server can store: Dovecot keeps dates in 32 bits without a sign, and its last value means none."""
+EARLIEST, LATEST = 0, 2**31 - 1
+"""What every server can store: Dovecot 2.3 takes a date beyond 31 bits for none and writes the present one."""
 
 
 @functools.lru_cache(8192)

@@ -85,7 +85,7 @@ def _answer(mechanism: Mechanism, text: bytes) -> bytes | None:
 
 async def _login(connection: IMAPConnection, credentials: Credentials) -> None:
     user, password = credentials.authentication.encode(), credentials.password.encode()
-    connection.redact(password)
+    connection.redact(password, base64.b64encode(password))
     words = line(b"LOGIN", String(user), String(password), literal_plus=commands.literal_plus(connection))
     await _signed(connection, connection.command(words))
 
