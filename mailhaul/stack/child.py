@@ -27,12 +27,14 @@ class Child:
         *,
         environment: Mapping[str, str] | None = None,
         user: str = "",
-        directory: Path | None = None,
+        outlives: bool = False,
     ) -> None:
+        """Start it, as `user` when we are root; with `outlives` it goes on when we end."""
         self.name = name
         self.log = log
+        bound = command if outlives else _bound_to_us(command, user)
         with log.open("ab") as output:
-            self._process = _spawn(_bound_to_us(command, user), output.fileno(), environment, directory)
+            self._process = _spawn(bound, output.fileno(), environment)
 
     @property
     def pid(self) -> int:
@@ -87,16 +89,13 @@ def _spawner() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(1, thread_name_prefix="mailhaul-spawner")
 
 
-def _spawn(
-    command: Sequence[str], output: int, environment: Mapping[str, str] | None, directory: Path | None
-) -> "subprocess.Popen[bytes]":
+def _spawn(command: Sequence[str], output: int, environment: Mapping[str, str] | None) -> "subprocess.Popen[bytes]":
     def start() -> "subprocess.Popen[bytes]":
         return subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
-            cwd=directory,
             env=None if environment is None else dict(environment),
             start_new_session=True,  # a Ctrl-C at the terminal is ours to translate into an orderly stop
         )

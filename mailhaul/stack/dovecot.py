@@ -50,6 +50,7 @@ class Dovecot:
         *,
         directory: Path | None = None,
         host: str = "localhost",
+        outlives: bool = False,
     ) -> None:
         self.name = name
         self.host = host
@@ -59,6 +60,7 @@ class Dovecot:
         self._temporary = None if directory else Path(tempfile.mkdtemp(prefix=f"mailhaul-{name}-"))
         self._run = Path(tempfile.mkdtemp(prefix="mailhaul-run-"))
         self._accounts = accounts_of_this_process()
+        self._outlives = outlives
         self._users: dict[str, _User] = {}
         self._revision = 0
         self._child: Child | None = None
@@ -75,6 +77,11 @@ class Dovecot:
         return self._child is not None and self._child.alive
 
     @property
+    def pid(self) -> int | None:
+        """The master process, whose end ends all of it."""
+        return self._child.pid if self._child and self._child.alive else None
+
+    @property
     def log(self) -> Path:
         return self._place.home / "dovecot.log"
 
@@ -85,7 +92,8 @@ class Dovecot:
         self._write_users()
         self._write_configuration()
         command = [_executable(), "-F", "-c", str(self._place.home / "dovecot.conf")]
-        self._child = Child(f"Dovecot {self.name}", command, self._place.home / "dovecot.out")
+        out = self._place.home / "dovecot.out"
+        self._child = Child(f"Dovecot {self.name}", command, out, outlives=self._outlives)
         self._child.wait_until(self._greets, timeout=timeout)
 
     def stop(self) -> None:

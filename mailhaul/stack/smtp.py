@@ -41,11 +41,12 @@ class Accepted:
 class SMTPSink:
     """The sink as its user sees it; `port` stays the same over stops and starts."""
 
-    def __init__(self, directory: Path, *, port: int = 0) -> None:
+    def __init__(self, directory: Path, *, port: int = 0, outlives: bool = False) -> None:
         self.directory = directory
         self.host = LOOPBACK
         self.port = port or free_ports(1)[0]
         self.log = directory / "smtp.log"
+        self._outlives = outlives
         self._child: Child | None = None
         (directory / MAILS).mkdir(parents=True, exist_ok=True)
         self.behave(Mode.ACCEPT)
@@ -54,11 +55,15 @@ class SMTPSink:
     def alive(self) -> bool:
         return self._child is not None and self._child.alive
 
+    @property
+    def pid(self) -> int | None:
+        return self._child.pid if self._child and self._child.alive else None
+
     def start(self, *, timeout: float = 20.0) -> None:
         if self.alive:
             return
         command = [sys.executable, "-m", "mailhaul.stack.smtp", str(self.directory), str(self.port)]
-        self._child = Child("the SMTP sink", command, self.log)
+        self._child = Child("the SMTP sink", command, self.log, outlives=self._outlives)
         self._child.wait_until(lambda: answers(self.port, greeting=b"220"), timeout=timeout)
 
     def stop(self) -> None:
