@@ -4,7 +4,7 @@ MODULES = mailhaul services checker
 SOURCES = $(MODULES) tests $(wildcard benchmarks)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format joints setup setup-demo requirements clean
+.PHONY: help demo test check format joints setup setup-demo docs requirements clean
 
 help: ## print this list
 	@echo "Mailhaul. Start with:  make demo"
@@ -42,6 +42,9 @@ setup-demo:
 	@sh infra/setup/python.sh
 	@sh infra/setup/kafka.sh
 	@$(PYTHON) -m mailhaul.stack.class_archive
+
+docs: setup ## write the generated pages anew
+	@$(PYTHON) -m mailhaul.kafka.docs
 
 requirements: ## pin the Python packages anew from pyproject.toml, with hashes
 	uv pip compile --quiet --generate-hashes --no-header --python-version 3.11 --extra dev pyproject.toml -o requirements/dev.txt

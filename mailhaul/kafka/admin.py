@@ -95,8 +95,9 @@ def export(where: Cluster, *, replication: int) -> list[dict[str, Any]]:
 class TopicsAdmin:
     """The administrator's view of a cluster; a broker that does not answer is a retryable MailhaulError."""
 
-    def __init__(self, where: Cluster, *, replication: int) -> None:
+    def __init__(self, where: Cluster, *, replication: int, seconds: float = SECONDS) -> None:
         self._where = where
+        self._seconds = seconds
         self._replication = replication
         self._client = AdminClient(confluent_options(where) | {"log_level": 0})
 
@@ -206,7 +207,7 @@ class TopicsAdmin:
 
     def _existing(self) -> dict[str, int]:
         try:
-            listed = self._client.list_topics(timeout=SECONDS).topics
+            listed = self._client.list_topics(timeout=self._seconds).topics
         except KafkaException as error:
             raise MailhaulError(
                 "broker_unreachable",
@@ -227,7 +228,7 @@ class TopicsAdmin:
         }
 
     def _broker_findings(self) -> list[Finding]:
-        broker = next(iter(self._client.list_topics(timeout=SECONDS).brokers))
+        broker = next(iter(self._client.list_topics(timeout=self._seconds).brokers))
         [future] = self._client.describe_configs([ConfigResource(ResourceType.BROKER, str(broker))]).values()
         minutes = timedelta(minutes=int(_answer(future)[_OFFSETS].value))
         if minutes >= OFFSETS_RETENTION:

@@ -53,9 +53,10 @@ class AIOKafkaBus:
 
     async def stop(self) -> None:
         producer, self._producer = self._producer, None
-        if producer is not None:
-            # It hangs while a record is undelivered.
-            await within(producer.stop(), STOP_SECONDS)
+        # It hangs while a record is undelivered: then its parts are ended one by one.
+        if producer is not None and not await within(producer.stop(), STOP_SECONDS):
+            await within(producer._sender.close(), 1.0)
+            await within(producer.client.close(), 1.0)
 
     async def publish(self, items: Sequence[Event | Message], *, topic: Topic | None = None) -> None:
         await self.publish_raw(

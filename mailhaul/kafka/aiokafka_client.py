@@ -39,15 +39,20 @@ async def _close(client: Any) -> None:
     await (client.close() if hasattr(client, "close") else client.stop())
 
 
-async def within(work: Awaitable[Any], seconds: float) -> None:
-    """Wait so long for a client to end; what it raises by then, a stray cancellation too, ends with it."""
+async def within(work: Awaitable[Any], seconds: float) -> bool:
+    """Wait so long for a client to end; what it raises by then, a stray cancellation too, ends with it.
+
+    False when it did not end.
+    """
     task = asyncio.ensure_future(work)
     await asyncio.wait({task}, timeout=seconds)
+    ended = task.done() and not task.cancelled()
     if not task.done():
         task.cancel()
         await asyncio.wait({task}, timeout=1.0)
     if task.done() and not task.cancelled() and (error := task.exception()) is not None:
         log.debug("client_ended_badly", reason=repr(error))
+    return ended
 
 
 async def require_topics(where: Cluster, names: Collection[str]) -> None:

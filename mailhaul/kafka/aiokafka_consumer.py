@@ -59,9 +59,9 @@ class AIOKafkaMember(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokaf
 
     async def stop(self) -> None:
         client, self._client = self._client, None
-        if client is not None:
-            # It can raise a CancelledError that nobody asked for, and wait for a broker that is away.
-            await within(client.stop(), STOP_SECONDS)
+        # It can raise a CancelledError that nobody asked for, and wait for a broker that is away.
+        if client is not None and not await within(client.stop(), STOP_SECONDS):
+            await within(client._client.close(), 1.0)
 
     async def poll(self, *, seconds: float, limit: int) -> list[Record]:
         batches = await self._started().getmany(timeout_ms=int(seconds * 1000), max_records=limit)
