@@ -22,6 +22,7 @@ CUSTOMER = CustomerId("customer-1")
 MIGRATION = MigrationId("migration-1")
 ASAP, NONE = e.RunTime(mode="asap"), e.RunTime()
 E_ = TypeVar("E_", bound=e.Event)
+OWN = [table for name, table in metadata.tables.items() if name.startswith(("scheduler_", "vault_", "budget_"))]
 STATE = (tables.migration, tables.row, tables.run, tables.mailbox_run, tables.timer, tables.customer)
 
 
@@ -44,7 +45,7 @@ class World:
         self.said: list[e.Event] = []
         self.asked = 0
         if isinstance(self.database, InlineDatabase):
-            metadata.create_all(self.database.engine)
+            metadata.create_all(self.database.engine, tables=OWN)
         with self.database.engine.begin() as tx:
             self.scheduler.prepare(tx)
 
