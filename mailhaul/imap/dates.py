@@ -12,7 +12,7 @@ _NAMES = (b"Jan", b"Feb", b"Mar", b"Apr", b"May", b"Jun", b"Jul", b"Aug", b"Sep"
 _DATE_TIME = re.compile(rb"([ \d]?\d-[A-Za-z]{3}-\d{4}) (\d\d):(\d\d):(\d\d) ([+-])(\d\d)(\d\d)")
 
 EARLIEST, LATEST = 0, 2**31 - 1
-"""What every server can store: Dovecot 2.3 takes a date beyond 31 bits for none and writes the present one."""
+"""What every server can store; Dovecot 2.3 moreover writes the present for any date that is still to come."""
 
 
 @functools.lru_cache(8192)
