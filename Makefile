@@ -4,7 +4,7 @@ MODULES = mailhaul services checker
 SOURCES = $(MODULES) tests $(wildcard benchmarks)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format joints setup setup-demo docs requirements clean
+.PHONY: help demo test faults check format joints setup setup-demo docs requirements clean
 
 help: ## print this list
 	@echo "Mailhaul. Start with:  make demo"
@@ -16,6 +16,9 @@ demo: setup-demo ## move a dozen mailboxes between two real mail servers and che
 
 test: setup ## every test, on a real broker, real mail servers and both databases; ARGS="-k name" passes options to pytest
 	@$(PYTHON) -m pytest $(ARGS)
+
+faults: setup ## kill copiers at random and let the checker judge; KILLS=400 SEED=7 ACTS="kill stall" change the campaign
+	@$(PYTHON) -m tests.faults --kills $(or $(KILLS),200) $(if $(SEED),--seed $(SEED)) $(if $(ACTS),--acts $(ACTS))
 
 check: setup ## style, types and the import rules
 	@$(PYTHON) -m ruff check .
