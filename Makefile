@@ -48,6 +48,7 @@ setup-demo:
 
 docs: setup ## write the generated pages anew
 	@$(PYTHON) -m mailhaul.kafka.docs
+	@$(PYTHON) -m mailhaul.configuration docs/configuration.md
 
 requirements: ## pin the Python packages anew from pyproject.toml, with hashes
 	uv pip compile --quiet --generate-hashes --no-header --python-version 3.11 --extra dev pyproject.toml -o requirements/dev.txt
