@@ -11,6 +11,7 @@ from mailhaul.imap.dates import clamp_date
 from mailhaul.imap.encoder import append_flags
 from mailhaul.imap.fetches import Fetched
 from mailhaul.imap.messages import fetch_metadata
+from services.copier import entries
 from services.copier import ledger as books
 from services.copier.batches import Listed
 from services.copier.bodies import HEADER, read_contents
@@ -96,5 +97,5 @@ def _enter(
     by_bytes: list[MapRow],
     target_validity: int,
 ) -> None:
-    books.add_rows(tx, ledger, folder, by_header, target_validity=target_validity, kind=BY_HEADER)
-    books.add_rows(tx, ledger, folder, by_bytes, target_validity=target_validity, kind=ADOPTED)
+    entries.add_rows(tx, ledger, folder, by_header, target_validity=target_validity, kind=BY_HEADER)
+    entries.add_rows(tx, ledger, folder, by_bytes, target_validity=target_validity, kind=ADOPTED)

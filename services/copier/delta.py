@@ -15,7 +15,7 @@ from mailhaul.imap.fetches import parse_fetch
 from mailhaul.imap.messages import store_flags
 from mailhaul.imap.reader import Part
 from mailhaul.imap.uids import split_uids
-from services.copier import ledger as books
+from services.copier import entries
 from services.copier.flags import changes, same
 from services.copier.ledger import Batch, Ledger
 from services.copier.packing import MapRow
@@ -117,4 +117,4 @@ def _enter(tx: Connection, changed: Sequence[Change]) -> None:
         rows = list(group[0].batch.rows)
         for each in group:
             rows[each.place] = each.row._replace(flags=each.now)
-        books.replace_rows(tx, group[0].batch, rows)
+        entries.replace_rows(tx, group[0].batch, rows)

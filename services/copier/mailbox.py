@@ -16,6 +16,8 @@ from mailhaul.imap import commands
 from mailhaul.imap.answers import Answer
 from mailhaul.imap.connection import IMAPConnection
 from mailhaul.imap.encoder import String
+from mailhaul.imap.messages import metadata
+from services.copier import entries
 from services.copier import ledger as books
 from services.copier.adopt import adopt
 from services.copier.delta import carry_flags
@@ -26,6 +28,7 @@ from services.copier.listing import Known, first_uid, list_messages, load_known,
 from services.copier.proof import prove
 from services.copier.recover import recover
 from services.copier.reidentify import renumber_source, renumber_target
+from services.copier.scope import Selection
 from services.copier.session import Access, Seen, Session, look, to_status
 from services.copier.settle import Settled, settle
 from services.copier.transfer import Portions, Transfer
@@ -52,6 +55,7 @@ class Job:
     settle_after: Microseconds = 600_000_000
     connections: int = 4
     settle_only: bool = False
+    selection: Selection = field(default_factory=Selection)
 
 
 @dataclass(slots=True)
@@ -110,7 +114,7 @@ class Attempt:
         here, there = await asyncio.gather(look(self.source), look(self.target))
         saved = await self._follow_renames(saved, here)
         folders = lay_out(self.job.mailbox_id, here, there, saved, self.job.rules)
-        await self.ledger.write(books.enter_folders, self.ledger, copied(folders))
+        await self.ledger.write(entries.enter_folders, self.ledger, copied(folders))
         there = await self._recover(folders, there)
         self.result.folders = folders
         if not self.job.settle_only:
@@ -129,7 +133,7 @@ class Attempt:
         for old, new in moved.items():
             batches = await self.ledger.read(books.batches_of, saved[old].key)
             if await self._is_same(here, new, batches):
-                await self.ledger.write(books.rename_folder, saved[old].key, new)
+                await self.ledger.write(entries.rename_folder, saved[old].key, new)
         return await self.ledger.read(books.saved_folders, self.job.pair_id) if moved else saved
 
     async def _is_same(self, here: Seen, name: bytes, batches: Sequence[Batch]) -> bool:
@@ -145,8 +149,6 @@ class Attempt:
 
     async def read_metadata(self, uids: Sequence[int]) -> dict[int, tuple[int, int | None]]:
         """{UID: (size, date)} of the source's selected folder."""
-        from mailhaul.imap.messages import metadata
-
         rows = await metadata(self.source, uids)
         return {row.uid: (row.size or 0, row.date) for row in rows if row.uid is not None}
 
@@ -161,7 +163,7 @@ class Attempt:
     # --- the copy -------------------------------------------------------------------------------------------------
 
     async def _copy(self, folders: Sequence[Folder], there: Seen, *, careful: bool) -> None:
-        mine = copied(folders)
+        mine = [folder for folder in copied(folders) if self.job.selection.takes(folder)]
         creating = self._create(mine)
         busy = [folder for folder in mine if not folder.unchanged]
         known = await self.ledger.read(load_known, busy)
@@ -187,7 +189,7 @@ class Attempt:
             self.result.reason = await transfer.run(busy)
         except MailhaulError as error:
             if error.code == "append_bad":
-                await self.ledger.write(books.distrust, self.job.pair_id)
+                await self.ledger.write(entries.distrust, self.job.pair_id)
             self.result.progressed = any(folder.progressed for folder in mine)
             raise
         if transfer.unplaced:
@@ -238,7 +240,7 @@ class Attempt:
             )
             for each in folder.todo
         ]
-        await self.ledger.write(books.add_outcomes, self.ledger, outcomes)
+        await self.ledger.write(entries.add_outcomes, self.ledger, outcomes)
         folder.tally.failed += len(outcomes)
         folder.tally.left -= len(outcomes)
         folder.todo = []
@@ -275,8 +277,9 @@ class Attempt:
             outcomes += sort_out(
                 folder, listed.get(folder.key, {}), known[folder.key], max_octets=limit, run_no=self.job.run_no
             )
+            folder.todo = self.job.selection.of(folder, folder.todo)
         if outcomes:
-            await self.ledger.write(books.add_outcomes, self.ledger, outcomes)
+            await self.ledger.write(entries.add_outcomes, self.ledger, outcomes)
 
     # --- after the copy -------------------------------------------------------------------------------------------
 
@@ -287,7 +290,7 @@ class Attempt:
                     self.ledger, self.source, self.target, folder, known[folder.key].batches
                 )
         await self._verify([folder for folder in mine if folder in busy or folder.target != folder.saved_target])
-        await self._checkpoint(mine, busy)
+        await self._checkpoint([folder for folder in mine if not folder.tally.left])
 
     async def _verify(self, folders: Sequence[Folder]) -> None:
         batches = await self.ledger.read(_load_batches, [folder.key for folder in folders])
@@ -303,7 +306,7 @@ class Attempt:
                 seen += findings.seen
         await self.ledger.write(enter_seen, seen)
 
-    async def _checkpoint(self, mine: Sequence[Folder], busy: Sequence[Folder]) -> None:
+    async def _checkpoint(self, mine: Sequence[Folder]) -> None:
         statuses = await asyncio.gather(*(commands.status(self.target, folder.target_name) for folder in mine))
         CHECKPOINTING()
         await self.ledger.write(_save, list(zip(mine, (to_status(each) for each in statuses), strict=True)))
@@ -336,9 +339,9 @@ def _surplus(tx: Connection, keys: Sequence[int]) -> dict[int, int]:
     return {key: books.surplus_reported(tx, key) for key in keys}
 
 
-def _save(tx: Connection, entries: Sequence[tuple[Folder, Status]]) -> None:
-    for folder, target in entries:
-        books.save_folder(tx, folder, folder.source, target)
+def _save(tx: Connection, folders: Sequence[tuple[Folder, Status]]) -> None:
+    for folder, target in folders:
+        entries.save_folder(tx, folder, folder.source, target)
 
 
 __all__ = ["LEASED", "Attempt", "Job", "Report", "Result", "Side"]

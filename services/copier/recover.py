@@ -12,6 +12,7 @@ from mailhaul.imap.dates import clamp_date
 from mailhaul.imap.encoder import append_flags
 from mailhaul.imap.fetches import Fetched
 from mailhaul.imap.messages import fetch_metadata
+from services.copier import entries
 from services.copier import ledger as books
 from services.copier.bodies import UNDATED, read_contents
 from services.copier.ledger import Intent, Ledger
@@ -44,7 +45,7 @@ async def recover(
         folder = folders.get(place[0])
         if folder is None:
             # Its folder is gone at the source: nothing can say any more what these pushes held.
-            await ledger.write(books.drop_intents, [intent.id for intent in mine])
+            await ledger.write(entries.drop_intents, [intent.id for intent in mine])
             continue
         arrived += await _recover_folder(ledger, source, target, folder, there, mine, confirmed)
     return arrived
@@ -117,12 +118,12 @@ def _close(
     target_validity: int,
     confirmed: bool,
 ) -> None:
-    books.add_rows(tx, ledger, folder, rows, target_validity=target_validity)
-    books.drop_intents(tx, [intent.id for intent in intents])
+    entries.add_rows(tx, ledger, folder, rows, target_validity=target_validity)
+    entries.drop_intents(tx, [intent.id for intent in intents])
     if confirmed:
         return
     at = now(tx)
     for intent in intents:
         push = [wanted[uid] for uid in intent.uids if uid in wanted]
         if push:
-            books.add_push(tx, ledger, intent, push, at)
+            entries.add_push(tx, ledger, intent, push, at)

@@ -10,7 +10,7 @@ from mailhaul.imap.dates import clamp_date
 from mailhaul.imap.encoder import append_flags
 from mailhaul.imap.fetches import Fetched
 from mailhaul.imap.messages import fetch_metadata
-from services.copier import ledger as books
+from services.copier import entries
 from services.copier.batches import Listed
 from services.copier.bodies import BODY, HEADER, UNDATED, read_contents
 from services.copier.ledger import HEADER as BY_HEADER
@@ -88,9 +88,9 @@ def _renumber(tx: Connection, ledger: Ledger, folder: Folder, batches: Sequence[
         if not found:
             continue
         rest = [row for place, row in enumerate(batch.rows) if (batch.id, place) not in moved]
-        books.drop_batches(tx, [batch.id])
+        entries.drop_batches(tx, [batch.id])
         for rows, validity in ((found, folder.source.validity), (rest, batch.source_validity)):
-            books.add_rows(
+            entries.add_rows(
                 tx,
                 ledger,
                 folder,
@@ -107,8 +107,8 @@ def _retarget(
 ) -> None:
     for batch in batches:
         rows = [row._replace(target_uid=moved.get((batch.id, place), 0)) for place, row in enumerate(batch.rows)]
-        books.drop_batches(tx, [batch.id])
-        books.add_rows(
+        entries.drop_batches(tx, [batch.id])
+        entries.add_rows(
             tx,
             ledger,
             folder,

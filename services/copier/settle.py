@@ -14,6 +14,7 @@ from mailhaul.imap.dates import clamp_date
 from mailhaul.imap.encoder import append_flags
 from mailhaul.imap.fetches import Fetched
 from mailhaul.imap.messages import expunge, fetch_metadata, metadata, store_flags
+from services.copier import entries
 from services.copier import ledger as books
 from services.copier.bodies import UNDATED, read_contents
 from services.copier.late import Push, Surplus, find_surplus, keepers
@@ -71,7 +72,7 @@ async def _settle_folder(
     try:
         opened = await commands.select(target, name)
     except ServerRefused:
-        await ledger.write(books.drop_pushes, folder_key, name)  # the folder is gone, and every late copy with it
+        await ledger.write(entries.drop_pushes, folder_key, name)  # the folder is gone, and every late copy with it
         return 0, 0
     seen: list[Fetched] = []
     await fetch_metadata(target, b"%d:*" % first, seen)
@@ -83,8 +84,8 @@ async def _settle_folder(
     if policy == REPAIR and "UIDPLUS" in target.capabilities:
         remove = await _remove(ledger, target, [copy for copy in surplus if copy.late], kept)
     gone = {copy.uid for copy in remove}
-    entries = [(copy.uid, copy.digest, copy.size, "removed" if copy.uid in gone else "reported") for copy in surplus]
-    await ledger.write(_enter, ledger, folder_key, (name, opened.uidvalidity), entries, run_no)
+    copies = [(copy.uid, copy.digest, copy.size, "removed" if copy.uid in gone else "reported") for copy in surplus]
+    await ledger.write(_enter, ledger, folder_key, (name, opened.uidvalidity), copies, run_no)
     return len(remove), len(surplus) - len(remove)
 
 
@@ -122,8 +123,8 @@ def _enter(
     ledger: Ledger,
     folder_key: int,
     target: tuple[bytes, int],
-    entries: Sequence[tuple[int, bytes, int, str]],
+    copies: Sequence[tuple[int, bytes, int, str]],
     run_no: int,
 ) -> None:
-    books.add_surplus(tx, ledger, folder_key, target, entries, run_no)
-    books.drop_pushes(tx, folder_key, target[0])
+    entries.add_surplus(tx, ledger, folder_key, target, copies, run_no)
+    entries.drop_pushes(tx, folder_key, target[0])

@@ -46,10 +46,10 @@ copier_run = Table(
     Column("migration_id", Text, primary_key=True),
     Column("run_no", Integer, nullable=False),
     Column("trigger_no", Integer, nullable=False),
-    Column("stopped_no", Integer, nullable=False),  # triggers up to this one were stopped before they began
+    Column("stopped_run_no", Integer, nullable=False),  # triggers up to this one were stopped before they began
+    Column("stopped_no", Integer, nullable=False),
     Column("stop_reason", Text, nullable=False),
     Column("parked_until", BigInteger),
-    Column("seq", BigInteger, nullable=False),
     Column("answer", LargeBinary),  # what was answered to (run_no, trigger_no), encoded; none: not answered yet
     Index(None, "migration_id"),
 )

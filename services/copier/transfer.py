@@ -3,6 +3,7 @@
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -19,8 +20,7 @@ from mailhaul.imap.reader import Part, Sink
 from mailhaul.imap.refusals import refusal
 from mailhaul.imap.responses import parse_response
 from mailhaul.imap.uids import parse_uids, split_uids
-from services.copier import digests
-from services.copier import ledger as books
+from services.copier import digests, entries
 from services.copier.batches import Listed, cut, halve
 from services.copier.bodies import BodyReader, discard, fetch_bodies
 from services.copier.flags import keep
@@ -33,6 +33,7 @@ from services.copier.work import Folder
 INTENDING = failpoint("copier.intending")
 INTENDED = failpoint("copier.intended")
 WINDOW = 6
+DRAIN = 5  # seconds that batches in flight are given after a stop; one that ends in time is never ambiguous
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,13 +130,16 @@ class Transfer:
 
     async def _pump(self) -> str:
         """Until nothing is queued or in flight: what is done and what begins share one commit."""
-        reason = ""
+        reason, patience = "", DRAIN
         while self.live or self.finished or (self.todo and not reason):
             reason = reason or self.held_up()
             done, self.finished = self.finished, []
             verdicts = [judge(batch) for batch in done]
             starts = [] if reason else self._next()
             if not done and not starts:
+                if patience <= 0:
+                    return reason  # what is in flight will be recovered
+                patience -= bool(reason)
                 await self._sleep()
                 continue
             for verdict in verdicts:
@@ -151,10 +155,13 @@ class Transfer:
         return reason
 
     async def _sleep(self) -> None:
+        """Until something happened, at most a second: `held_up` is to be asked again."""
         if self.trouble:
             raise self.trouble
         self.wake.clear()
-        await self.wake.wait()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(1.0):
+                await self.wake.wait()
 
     def _next(self) -> list[Batch]:
         if self.trouble:
@@ -180,14 +187,14 @@ class Transfer:
                 for item in batch.items
                 if item.target_uid
             ]
-            books.add_rows(tx, self.ledger, folder, rows, target_validity=batch.target_validity)
-            books.drop_outcomes(tx, folder.key, folder.source.validity, [row.source_uid for row in rows])
-            books.add_outcomes(tx, self.ledger, [self._outcome(folder, *entry) for entry in verdict.outcomes])
-        books.drop_intents(tx, [batch.intent for batch in done if batch not in self.unplaced])
+            entries.add_rows(tx, self.ledger, folder, rows, target_validity=batch.target_validity)
+            entries.drop_outcomes(tx, folder.key, folder.source.validity, [row.source_uid for row in rows])
+            entries.add_outcomes(tx, self.ledger, [self._outcome(folder, *entry) for entry in verdict.outcomes])
+        entries.drop_intents(tx, [batch.intent for batch in done if batch not in self.unplaced])
         for single in (False, True):
             group = [batch for batch in starts if self._pusher(batch.folder).single is single]
-            entries = [(batch.folder, batch.uids, batch.folder.low) for batch in group]
-            for batch, number in zip(group, books.add_intents(tx, self.ledger, entries, single), strict=True):
+            begun = [(batch.folder, batch.uids, batch.folder.low) for batch in group]
+            for batch, number in zip(group, entries.add_intents(tx, self.ledger, begun, single), strict=True):
                 batch.intent = number
 
     def _outcome(self, folder: Folder, uid: int, outcome: str, code: str, octets: int) -> Outcome:
@@ -321,7 +328,7 @@ class Transfer:
                 else:
                     self.todo.append(Batch(lane.folder, [message], tries=1))
                     again = True
-            await self.ledger.write(books.add_outcomes, self.ledger, outcomes)
+            await self.ledger.write(entries.add_outcomes, self.ledger, outcomes)
             lane.folder.tally.vanished += len(outcomes)
             lane.folder.tally.left -= len(outcomes)
         return again
