@@ -6,7 +6,7 @@ import subprocess
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -17,6 +17,8 @@ from tests.faults.stage import Stage, Verdict
 
 FINISH_SECONDS = 90.0
 RESTARTS = 30
+AIMED = 0.8  # this share of the blows falls while pushes are under way, the rest at any instant of the run
+AFTER_FIRST_PUSH = 0.25
 TEMPORARY = 75  # EX_TEMPFAIL: "run again"
 
 
@@ -67,6 +69,7 @@ class Outcome:
     plan: Plan
     rounds: list[Round]
     done: Counter[Act]
+    met: int  # deaths of a copier with pushes under way
 
     @property
     def clean(self) -> bool:
@@ -79,6 +82,7 @@ class Outcome:
         doubled = sum(r.verdict.doubled for r in self.rounds if r.verdict)
         bad = sum(bool(r.trouble) or r.verdict is None or not r.verdict.exact for r in self.rounds)
         acts = ", ".join(f"{count} {act}" for act, count in sorted(self.done.items()))
+        acts += f" ({self.met} met pushes under way)"
         verdict = "clean" if self.clean else "NOT CLEAN"
         return (
             f"faults: seed {self.plan.seed}: {len(self.rounds)} rounds, {acts}: "
@@ -103,6 +107,7 @@ class Campaign:
         self.plan = plan
         self.rng = random.Random(plan.seed)
         self.done: Counter[Act] = Counter()
+        self.met = 0
         self._usual: dict[int, float] = {}
 
     def run(self) -> Outcome:
@@ -125,7 +130,7 @@ class Campaign:
             if not each.trouble:
                 self._finish(each, settle=True)
                 each.verdict = self.stage.judge(each.corpus, each.number)
-        return Outcome(self.plan, rounds, self.done)
+        return Outcome(self.plan, rounds, self.done, self.met)
 
     def _undisturbed(self, corpus: Corpus) -> Round:
         """Move the mailboxes once in peace, which measures how long that takes."""
@@ -156,14 +161,18 @@ class Campaign:
 
     def _at_instant(self, fired: Round, act: Act, sleepers: list[subprocess.Popen[bytes]]) -> bool:
         """Start a copier and strike at a random instant; say whether it had finished before."""
+        pushing = self.engine.watch(fired.ledger)
         copier = self._start(fired)
         wait = self.rng.uniform(0.25, 1.0) * self._usual[fired.corpus.seed]
+        if self.rng.random() < AIMED and _began(copier, pushing):
+            wait = self.rng.uniform(0.0, AFTER_FIRST_PUSH)
         try:
             copier.wait(wait)
         except subprocess.TimeoutExpired:
             fired.acts.append(f"{act}@{wait:.3f}")
             self.done[act] += 1
             self._act(act, copier, sleepers)
+            self._look(fired, act)
             return False
         return True
 
@@ -174,7 +183,12 @@ class Campaign:
             return True
         fired.acts.append(place)
         self.done[Act.FAILPOINT] += 1
+        self._look(fired, Act.FAILPOINT)
         return False
+
+    def _look(self, fired: Round, act: Act) -> None:
+        if act in (Act.KILL, Act.STALL, Act.FAILPOINT):
+            self.met += self.engine.open_pushes(fired.ledger)
 
     def _act(self, act: Act, copier: subprocess.Popen[bytes], sleepers: list[subprocess.Popen[bytes]]) -> None:
         match act:
@@ -217,3 +231,13 @@ class Campaign:
             fired.trouble = ""
             time.sleep(0.5)
         fired.trouble = f"asked to be run again {RESTARTS} times"
+
+
+def _began(copier: subprocess.Popen[bytes], pushing: Callable[[], bool]) -> bool:
+    """Wait until the copier pushes; say whether it did while it lived."""
+    deadline = time.monotonic() + FINISH_SECONDS
+    while copier.poll() is None and time.monotonic() < deadline:
+        if pushing():
+            return True
+        time.sleep(0.004)
+    return False

@@ -3,10 +3,12 @@
 import json
 import os
 import re
+import sqlite3
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import closing
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from tests.faults.stage import MASTER, MASTER_PASSWORD, Move, Stage
 
@@ -22,6 +24,14 @@ class Engine(Protocol):
 
     def failpoints(self) -> list[str]:
         """The places in it where it can be told to die; none by default."""
+        ...
+
+    def open_pushes(self, ledger: Path) -> bool:
+        """Whether its ledger says that pushes are under way; asked after a kill, to know what the kill has met."""
+        ...
+
+    def watch(self, ledger: Path) -> Callable[[], bool]:
+        """Called before a start; what it returns says whether the copier that was started then has begun to push."""
         ...
 
 
@@ -46,6 +56,17 @@ class Naive:
 
     def failpoints(self) -> list[str]:
         return []
+
+    def open_pushes(self, ledger: Path) -> bool:
+        return False
+
+    def watch(self, ledger: Path) -> Callable[[], bool]:
+        def count() -> int:
+            rows = _rows(ledger / "naive.db", "SELECT count(*) FROM done")
+            return int(rows[0][0]) if rows else 0
+
+        before = count()
+        return lambda: count() > before
 
 
 class Mailhaul:
@@ -82,3 +103,25 @@ class Mailhaul:
             "FAILPOINTS": failpoints,
         }
         return {**os.environ, **{f"MAILHAUL_{name}": value for name, value in settings.items() if value}}
+
+    def open_pushes(self, ledger: Path) -> bool:
+        return bool(_rows(ledger / "copy.sqlite3", "SELECT 1 FROM copier_intent LIMIT 1"))
+
+    def watch(self, ledger: Path) -> Callable[[], bool]:
+        file = ledger / "copy.sqlite3"
+        before = dict(_rows(file, "SELECT mailbox_id, epoch FROM copier_lease"))
+
+        def pushing() -> bool:
+            rows = _rows(file, "SELECT mailbox_id, epoch FROM copier_intent")
+            return any(epoch > before.get(mailbox, 0) for mailbox, epoch in rows)
+
+        return pushing
+
+
+def _rows(file: Path, query: str) -> list[tuple[Any, ...]]:
+    """Read a ledger that another process writes; nothing where there is no such file or table yet."""
+    try:
+        with closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True, timeout=5)) as connection:
+            return connection.execute(query).fetchall()
+    except sqlite3.OperationalError:
+        return []
