@@ -127,6 +127,11 @@ class CopierSettings(BaseModel):
     surplus: str = Field("auto", description="auto | repair | report: what becomes of late copies of our own")
 
 
+class NotifierSettings(BaseModel):
+    claim_seconds: float = Field(30.0, description="Seconds after which a mail that a dead process was sending is sent")
+    look_seconds: float = Field(1.0, description="Seconds between two looks for mails that are due")
+
+
 class MeterSettings(BaseModel):
     window_seconds: int = Field(60, description="Length of a throughput window")
 
@@ -152,4 +157,5 @@ class Settings(BaseSettings):
     validator: ValidatorSettings = ValidatorSettings()
     scheduler: SchedulerSettings = SchedulerSettings()
     copier: CopierSettings = CopierSettings()
+    notifier: NotifierSettings = NotifierSettings()
     meter: MeterSettings = MeterSettings()

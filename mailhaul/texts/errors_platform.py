@@ -96,6 +96,7 @@ INTERNAL: dict[str, Entry] = {
         ("unknown_event_type", "A record is of an unknown type.", "Un record è di tipo sconosciuto."),
         ("no_event_headers", "A record does not say what it is.", "Un record non dice che cosa è."),
         ("unexpected_event", "A service got a record that is not for it.", "Un record è giunto al servizio sbagliato."),
+        ("unknown_notice", "A mail of an unknown kind was asked for.", "È stata richiesta un'e-mail sconosciuta."),
         ("impossible", "A record says what cannot be true.", "Un record afferma cose impossibili."),
         ("broker_unreachable", "The event broker does not answer.", "Il broker degli eventi non risponde."),
         ("topics_missing", "Topics are missing on the broker.", "Mancano dei topic sul broker."),
