@@ -11,7 +11,7 @@ from services.scheduler.case import Case
 from services.scheduler.completion import SUMS, conclude
 from services.scheduler.runs import unblock
 from services.scheduler.tables import mailbox_run
-from services.scheduler.words import Outcome, Phase
+from services.scheduler.words import Outcome, Phase, turn_of
 
 
 def changed(case: Case, event: MailboxRunChanged) -> None:
@@ -55,6 +55,7 @@ def _columns(standing: Standing) -> dict[str, Any]:
     return {
         "phase": standing.phase.value,
         "scope": standing.scope.value,
+        "turn": turn_of(standing.scope),
         "failures": standing.failures,
         "outcome": standing.outcome.value,
         "code": standing.code,

@@ -39,46 +39,31 @@ def release(tx: Connection, policy: Policy, at: Microseconds) -> list[Event]:
 def _chosen(tx: Connection, policy: Policy, at: Microseconds) -> Select[Any]:
     """The mailboxes to trigger now, with all that their triggers say.
 
-    Ranked three times: within a customer on a server, so that customers take turns there; on the server, up to its
-    room; within the customer, up to the customer's room and in turn with the other customers.
+    Ranked three times: within a customer on a server, in the order of the index; on the server, where customers take
+    turns, up to its room; within the customer, up to the customer's room and in turn with the other customers.
     """
-    turn = (box.scope != Scope.FIRST.value, box.due_at, box.mailbox_id)
-    due = (
+    due = (box.phase == Phase.QUEUED.value, box.due_at <= at, *_not_stopped(tx, at))
+    pair = [box.source_server, box.customer_id]
+    pairs = tx.execute(select(func.count()).select_from(select(*pair).where(*due).distinct().subquery())).scalar_one()
+    # Deep enough to fill this transaction; what lies deeper is not even sorted.
+    depth = 2 * policy.releases_per_tick // max(1, pairs) + 1
+    in_pair = (
         select(
-            box.migration_id,
-            box.run_no,
-            box.mailbox_id,
-            box.customer_id,
-            box.source_server,
-            box.scope,
-            func.row_number().over(partition_by=[box.source_server, box.customer_id], order_by=turn).label("in_pair"),
+            *(box[name] for name in (*_KEY, "customer_id", "source_server", "turn")),
+            func.row_number().over(partition_by=pair, order_by=[box.turn, box.due_at, box.mailbox_id]).label("in_pair"),
         )
-        .where(box.phase == Phase.QUEUED.value, box.due_at <= at, *_not_stopped(tx, at))
-        .cte("due")
+        .where(*due)
+        .subquery("in_pair")
     )
-    servers, customers = _flying(box.source_server, "servers"), _flying(box.customer_id, "customers")
-    first = due.c.scope != Scope.FIRST.value
-    by_server = (
-        select(
-            due,
-            func.row_number()
-            .over(partition_by=due.c.source_server, order_by=[first, due.c.in_pair, due.c.customer_id])
-            .label("on_server"),
-            (policy.mailboxes_per_server - func.coalesce(servers.c.flying, 0)).label("server_room"),
-            (policy.mailboxes_per_customer - func.coalesce(customers.c.flying, 0)).label("customer_room"),
-        )
-        .outerjoin(servers, servers.c.name == due.c.source_server)
-        .outerjoin(customers, customers.c.name == due.c.customer_id)
-        .where(due.c.in_pair <= policy.mailboxes_per_customer - func.coalesce(customers.c.flying, 0))
-        .cte("by_server")
-    )
+    front = select(in_pair).where(in_pair.c.in_pair <= depth).cte("front")
+    by_server = _with_room(front, policy)
     by_customer = (
         select(
             by_server,
             func.row_number()
             .over(
                 partition_by=by_server.c.customer_id,
-                order_by=[by_server.c.scope != Scope.FIRST.value, by_server.c.on_server, by_server.c.mailbox_id],
+                order_by=[by_server.c.turn, by_server.c.on_server, by_server.c.mailbox_id],
             )
             .label("of_customer"),
         )
@@ -92,8 +77,30 @@ def _chosen(tx: Connection, policy: Policy, at: Microseconds) -> Select[Any]:
         .join(run, and_(run.c.migration_id == box.migration_id, run.c.run_no == box.run_no))
         .join(migration, migration.c.migration_id == box.migration_id)
         .where(by_customer.c.of_customer <= by_customer.c.customer_room)
-        .order_by(by_customer.c.scope != Scope.FIRST.value, by_customer.c.of_customer, by_customer.c.customer_id)
+        .order_by(by_customer.c.turn, by_customer.c.of_customer, by_customer.c.customer_id)
         .limit(policy.releases_per_tick)
+    )
+
+
+def _with_room(front: Any, policy: Policy) -> Any:
+    """What is due, with its rank on its server and the room that is left there and for its customer."""
+    servers, customers = _flying(box.source_server, "servers"), _flying(box.customer_id, "customers")
+    server_room = policy.mailboxes_per_server - func.coalesce(servers.c.flying, 0)
+    customer_room = policy.mailboxes_per_customer - func.coalesce(customers.c.flying, 0)
+    rank = func.row_number().over(
+        partition_by=front.c.source_server, order_by=[front.c.turn, front.c.in_pair, front.c.customer_id]
+    )
+    return (
+        select(
+            front,
+            rank.label("on_server"),
+            server_room.label("server_room"),
+            customer_room.label("customer_room"),
+        )
+        .outerjoin(servers, servers.c.name == front.c.source_server)
+        .outerjoin(customers, customers.c.name == front.c.customer_id)
+        .where(front.c.in_pair <= customer_room)
+        .cte("by_server")
     )
 
 

@@ -13,7 +13,7 @@ from services.scheduler.case import Case, others_open
 from services.scheduler.completion import conclude
 from services.scheduler.tables import mailbox_run, row, run
 from services.scheduler.timers import arm, arm_purge, disarm
-from services.scheduler.words import OPEN, Outcome, Phase, TimerKind
+from services.scheduler.words import OPEN, Outcome, Phase, TimerKind, turn_of
 
 _EARLIER = mailbox_run.alias("earlier")
 # A mailbox whose earlier run has no outcome yet; one that was cancelled blocks nothing.
@@ -35,7 +35,8 @@ def start(case: Case) -> None:
     arm(case.tx, case.id, TimerKind.WAITING, case.at + case.policy.waiting, run_no=run_no)
     arm_purge(case, None)
     _say_running(case, mailboxes)
-    conclude(case, run_no)
+    if not mailboxes:  # every row waits for its owner
+        conclude(case, run_no)
 
 
 def start_asked(case: Case) -> None:
@@ -160,9 +161,10 @@ def _enter(case: Case, run_no: int, row_id: str | None = None) -> int:
         _if(blocked, Phase.BLOCKED, ready),
         literal(case.at, BigInteger),
         literal(scope.value, Text),
+        literal(turn_of(scope), Integer),
     ).where(*passed)
     names = ["migration_id", "run_no", "mailbox_id", "row_id", "customer_id", "source_server", "phase", "due_at"]
-    return case.tx.execute(insert(mailbox_run).from_select([*names, "scope"], source)).rowcount
+    return case.tx.execute(insert(mailbox_run).from_select([*names, "scope", "turn"], source)).rowcount
 
 
 def _if(condition: Any, yes: Phase, no: Phase) -> Any:
@@ -174,6 +176,14 @@ def _again(case: Case, which: Any, scope: Scope | None) -> int:
     ready = Phase.HELD if case.state is MigrationState.PAUSED else Phase.QUEUED
     fresh: dict[str, Any] = {"phase": ready.value, "due_at": case.at, "failures": 0, "parked": False}
     if scope is not None:
-        fresh |= {"scope": scope.value, "outcome": "", "code": "", "grade": "", "settled": False, "settle_at": None}
+        fresh |= {
+            "scope": scope.value,
+            "turn": turn_of(scope),
+            "outcome": "",
+            "code": "",
+            "grade": "",
+            "settled": False,
+            "settle_at": None,
+        }
     mine = and_(mailbox_run.c.migration_id == case.id, mailbox_run.c.run_no == case.run_no)
     return case.tx.execute(update(mailbox_run).where(mine, which).values(**fresh)).rowcount

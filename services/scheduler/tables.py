@@ -113,6 +113,7 @@ mailbox_run = Table(
     Column("phase", Text, nullable=False),
     Column("due_at", BigInteger),  # queued: not to be triggered before
     Column("scope", Text, nullable=False),
+    _number("turn", 1),  # 0: scope `first`, which goes before everything else
     _number("trigger_no"),  # of the last trigger; 0: none yet
     _number("failures"),
     _flag("parked"),  # waits for a server, not for a slot
@@ -130,10 +131,14 @@ mailbox_run = Table(
     _number("left"),
     _number("octets_copied"),
     _number("removed_by_owner"),
-    # Only what waits or flies is looked for in every tick.
+    # Only what waits or flies is looked for in every tick, and in this order.
     Index(
         "scheduler_mailbox_run_queued_ix",
+        "source_server",
+        "customer_id",
+        "turn",
         "due_at",
+        "mailbox_id",
         sqlite_where=text("phase = 'queued'"),
         postgresql_where=text("phase = 'queued'"),
     ),

@@ -2,7 +2,7 @@
 
 from enum import StrEnum
 
-from mailhaul.states import CheckState, MigrationState
+from mailhaul.states import CheckState, MigrationState, Scope
 
 
 class Phase(StrEnum):
@@ -56,3 +56,8 @@ RESTING = frozenset(
     }
 )
 CHECKED = frozenset({CheckState.PASSED, CheckState.FAILED, CheckState.NOT_TESTED, CheckState.WAITING_FOR_OWNER})
+
+
+def turn_of(scope: Scope) -> int:
+    """The newest mail of every mailbox goes before the bulk of any."""
+    return 0 if scope is Scope.FIRST else 1
