@@ -31,19 +31,21 @@ def judge(batch: Batch) -> Verdict:
     for uid, size in batch.too_large:
         verdict.outcomes.append((uid, "skipped", "too_large", size))
     for answer, items in batch.refused:
-        error = refusal(answer, "APPEND", Side.DESTINATION, "")
-        if isinstance(error, Throttled) or error.code == "folder_missing":
+        error = refusal(answer, "APPEND", Side.DESTINATION, answer.words)
+        messages = [listed[item.uid] for item in items]
+        # RFC 5530 §3: LIMIT is about the operation (Dovecot's quota_max_mail_size says it), not about the hour.
+        if error.code == "folder_missing" or (isinstance(error, Throttled) and answer.code != "LIMIT"):
             verdict.trouble = verdict.trouble or error
         else:
-            _halve(verdict, batch, [listed[item.uid] for item in items], "failed", _push_code(error))
+            _halve(verdict, batch, messages, "append_refused" if error.code != "too_large" else error.code)
     seen = {item.uid for item in batch.items} | {uid for uid, _ in batch.too_large}
     missing = [message for uid, message in listed.items() if uid not in seen]
     if missing and batch.unread is not None:
-        error = refusal(batch.unread, "FETCH", Side.SOURCE, "")
+        error = refusal(batch.unread, "FETCH", Side.SOURCE, batch.unread.words)
         if isinstance(error, Throttled):
             verdict.trouble = verdict.trouble or error
         else:
-            _halve(verdict, batch, missing, "failed", "fetch_refused")
+            _halve(verdict, batch, missing, "fetch_refused")
     elif missing and batch.tries:
         verdict.outcomes += [(message.uid, "failed", "not_returned", message.size) for message in missing]
     else:
@@ -51,17 +53,13 @@ def judge(batch: Batch) -> Verdict:
     return verdict
 
 
-def _push_code(error: MailhaulError) -> str:
-    return error.code if error.code == "too_large" else "append_refused"
-
-
-def _halve(verdict: Verdict, batch: Batch, messages: list[Listed], outcome: str, code: str) -> None:
+def _halve(verdict: Verdict, batch: Batch, messages: list[Listed], code: str) -> None:
+    """Two halves, until the poison stands alone; alone it is tried again once, then it has failed."""
+    alone = len(batch.listed) == 1
     if len(messages) > 1:
         first, second = halve(messages)
         verdict.again += [Batch(batch.folder, first), Batch(batch.folder, second)]
-    elif batch.tries + 1 < TRIES and code != "too_large" and len(batch.listed) == 1:
-        verdict.again.append(Batch(batch.folder, messages, tries=batch.tries + 1))
-    elif len(batch.listed) > 1 and code != "too_large":
-        verdict.again.append(Batch(batch.folder, messages))
+    elif not alone or (batch.tries + 1 < TRIES and code != "too_large"):
+        verdict.again.append(Batch(batch.folder, messages, tries=batch.tries + 1 if alone else 0))
     else:
-        verdict.outcomes += [(message.uid, outcome, code, message.size) for message in messages]
+        verdict.outcomes += [(message.uid, "failed", code, message.size) for message in messages]
