@@ -108,7 +108,7 @@ TOPICS: tuple[Topic, ...] = (
 # The consumer groups, one a service; the meter (a Faust app) names its own.
 READERS: dict[str, tuple[Topic, ...]] = {
     "panel": (MIGRATIONS,),
-    "validator": (ROWS,),
+    "validator": (ROWS, MIGRATIONS),
     "scheduler": (REQUESTS, ROWS, ROW_CHECKS, MAILBOX_RUNS),
     "copier": (RUN_TRIGGERS, MIGRATIONS),
     "notifier": (RUN_COMPLETIONS, NOTICES, MIGRATIONS),

@@ -7,6 +7,7 @@ A command that changes the selected folder is a barrier: commands behind it are 
 
 import asyncio
 import functools
+import re
 import socket
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -40,6 +41,10 @@ def _keep_pages() -> None:
     of this size lifts both of its thresholds; the block is never touched and costs no memory.
     """
     bytes(4 << 20)
+
+
+def _whole_word(name: str) -> re.Pattern[bytes]:
+    return re.compile(rb"(?<![A-Za-z0-9])" + re.escape(name.encode()) + rb"(?![A-Za-z0-9])", re.IGNORECASE)
 
 
 @dataclass(slots=True, eq=False)
@@ -87,6 +92,7 @@ class IMAPConnection(asyncio.Protocol):
         self.on_lost: Callable[[MailhaulError], Any] | None = None
         self.received = self.learned = 0
         self._secrets: list[bytes] = []
+        self._names: list[re.Pattern[bytes]] = []
         self._open: dict[bytes, _Command] = {}
         self._listening: dict[int, list[_Command]] = {}
         self._serial = self._scope = self._last_scope = 0
@@ -167,10 +173,11 @@ class IMAPConnection(asyncio.Protocol):
         if self.lost is None:
             self.transport.write(data)
 
-    def redact(self, *secrets: str | bytes) -> None:
-        """Never lets these words through in an error, whatever the server echoes."""
+    def redact(self, *secrets: str | bytes, names: Sequence[str] = ()) -> None:
+        """Never lets these through in an error, whatever the server echoes: secrets anywhere, names as whole words."""
         self._secrets += [secret.encode() if isinstance(secret, str) else secret for secret in secrets if secret]
         self._secrets.sort(key=len, reverse=True)  # a long one may hold a short one
+        self._names += [_whole_word(name) for name in sorted(names, key=len, reverse=True) if name]
 
     # --- back-pressure --------------------------------------------------------------------------------------------
 
@@ -235,6 +242,8 @@ class IMAPConnection(asyncio.Protocol):
         """The server's words without the secrets that were sent to it."""
         for secret in self._secrets:
             text = text.replace(secret, b"***")
+        for name in self._names:
+            text = name.sub(b"***", text)
         return clean(text)
 
     # --- what comes back ------------------------------------------------------------------------------------------

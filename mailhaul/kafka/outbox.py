@@ -104,6 +104,10 @@ class Outbox:
         """
         return await self.db.write(self._decide_all, decide, causes)
 
+    async def decided(self, cause: str) -> tuple[Message, ...] | None:
+        """What was decided about an event before, to be sent again; None when nothing was (its work is still to do)."""
+        return await self.db.read(self._decided, cause)
+
     async def commit(self, tick: Tick) -> list[Message]:
         """Run `tick(tx)` and store what it returns in the same transaction."""
         return await self.db.write(lambda tx: self.put(tx, list(tick(tx))))
@@ -146,6 +150,10 @@ class Outbox:
                 await self.purge()
             turns += 1
             await wait_until(stop, RELAY_EVERY)
+
+    def _decided(self, tx: Connection, cause: str) -> tuple[Message, ...] | None:
+        standing = self._standing(tx, [cause])
+        return tuple(self._stored(tx, standing[cause])) if cause in standing else None
 
     def _decide_all(self, tx: Connection, decide: Decide, causes: Sequence[tuple[Event, str]]) -> list[Decided]:
         standing = self._standing(tx, [event.event_id for event, _ in causes])

@@ -3,13 +3,28 @@
 import base64
 from asyncio import Future
 
-from mailhaul.errors import ServerRefused, SignInRefused
+from mailhaul.dial import DialPolicy, dial
+from mailhaul.errors import ServerRefused, Side, SignInRefused
+from mailhaul.events import Endpoint
 from mailhaul.imap import commands
 from mailhaul.imap.answers import Answer
 from mailhaul.imap.connection import IMAPConnection
 from mailhaul.imap.encoder import String, Unsendable, line, safe
 from mailhaul.signin.credentials import Credentials
 from mailhaul.signin.mechanisms import Mechanism, Plain
+
+
+async def open_session(
+    endpoint: Endpoint, credentials: Credentials, policy: DialPolicy, *, side: Side
+) -> IMAPConnection:
+    """A connection that is dialled and signed in; its errors are those of `dial` and `sign_in`."""
+    connection = await dial(endpoint, policy, side=side)
+    try:
+        await sign_in(connection, credentials)
+    except BaseException:
+        connection.abort()
+        raise
+    return connection
 
 
 async def sign_in(connection: IMAPConnection, credentials: Credentials) -> None:
@@ -27,7 +42,8 @@ async def sign_in(connection: IMAPConnection, credentials: Credentials) -> None:
         except (Unsendable, UnicodeError) as error:
             text = "the user name or password holds a character that cannot be sent"
             raise _refused(connection, "unsendable", text) from error
-        connection.redact(value)
+    names = (credentials.authentication, credentials.user, credentials.master)
+    connection.redact(credentials.password, names=names)
     await _attempt(connection, credentials)
     if connection.learned == before:
         # RFC 9051 §6.2.2: capabilities differ after signing in; servers that do not say them are asked.
