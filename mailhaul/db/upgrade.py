@@ -3,8 +3,9 @@
 from importlib import import_module
 from importlib.util import find_spec
 
-from sqlalchemy import MetaData
+from sqlalchemy import Connection, MetaData
 
+from mailhaul.db import revisions
 from mailhaul.db.database import Database
 from mailhaul.db.metadata import metadata
 
@@ -13,7 +14,7 @@ TABLE_MODULES = (
     "mailhaul.vault",
     "mailhaul.budget",
     "mailhaul.directory.tables",
-    "mailhaul.kafka.outbox",
+    "mailhaul.readmodel.tables",
     "services.panel.tables",
     "services.validator.tables",
     "services.scheduler.tables",
@@ -21,9 +22,9 @@ TABLE_MODULES = (
     "services.notifier.tables",
     "services.projector.tables",
     "services.meter.tables",
-    "services.watcher.tables",
-    "services.importer.tables",
 )
+# Two processes that upgrade at once take turns; on SQLite the write lock does it.
+LOCK = "SELECT pg_advisory_xact_lock(7245131)"
 
 
 def _installed(name: str) -> bool:
@@ -40,5 +41,14 @@ def all_tables() -> MetaData:
 
 
 async def upgrade(database: Database) -> None:
-    """Create what is missing; run by one process at a time, before the services start."""
-    await database.write(all_tables().create_all)
+    """Apply every revision that is missing, in one transaction: it succeeds whole or changes nothing."""
+    await database.write(_upgrade)
+
+
+def _upgrade(tx: Connection) -> None:
+    if tx.dialect.name == "postgresql":
+        tx.exec_driver_sql(LOCK)
+    if revisions.any_written():
+        revisions.to_head(tx)
+    else:
+        all_tables().create_all(tx)
