@@ -13,6 +13,7 @@ STACK: dict[str, Entry] = {
         ("stack_failed", "The stack did not start.", "Lo stack non si è avviato.", SEE_LOG),
         ("stack_silent", "A part of the stack does not answer.", "Una parte dello stack non risponde.", SEE_LOG),
         ("stack_refused", "A part of the stack refused a command.", "Lo stack ha rifiutato un comando.", SEE_LOG),
+        ("demo_failed", "A step of the demo failed.", "Un passo della demo non è riuscito.", SEE_LOG),
         ("stack_missing", "A program of the stack is missing.", "Manca un programma dello stack.", SETUP),
         ("dovecot_missing", "Dovecot is not installed.", "Dovecot non è installato.", SETUP),
         ("postgres_missing", "PostgreSQL is not installed.", "PostgreSQL non è installato.", SETUP),

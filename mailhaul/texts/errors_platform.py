@@ -64,6 +64,11 @@ CHECK: dict[str, Entry] = {
 }
 
 SECRETS: dict[str, Entry] = {
+    "credentials_missing": entry(
+        Side.REQUEST,
+        ("The password has not been given yet.", "Give it, or send its owner the link again."),
+        ("La password non è ancora stata fornita.", "Inserirla o inviare di nuovo il link al proprietario."),
+    ),
     "credentials_expired": entry(
         Side.PLATFORM,
         ("The password was deleted for safety.", "Give it again."),
@@ -95,6 +100,9 @@ INTERNAL: dict[str, Entry] = {
         ("unknown_schema", "A record has an unknown schema.", "Un record ha uno schema sconosciuto."),
         ("unknown_event_type", "A record is of an unknown type.", "Un record è di tipo sconosciuto."),
         ("no_event_headers", "A record does not say what it is.", "Un record non dice che cosa è."),
+        ("wrong_topic", "A record lies on a topic where it does not belong.", "Un record è sul topic sbagliato."),
+        ("tls_needed", "The panel is open to others without TLS.", "Il pannello è accessibile ad altri senza TLS."),
+        ("no_destination_access", "There is no way into the destination.", "Non c'è accesso alla destinazione."),
         ("unexpected_event", "A service got a record that is not for it.", "Un record è giunto al servizio sbagliato."),
         ("unknown_notice", "A mail of an unknown kind was asked for.", "È stata richiesta un'e-mail sconosciuta."),
         ("impossible", "A record says what cannot be true.", "Un record afferma cose impossibili."),

@@ -28,8 +28,8 @@ def message(
     built["Message-ID"] = f"<{mail_id}@{domain}>"
     built["References"] = f"<{thread_id}@{domain}>"
     built["Auto-Submitted"] = "auto-generated"  # RFC 3834 §5: no out-of-office answers
-    built["Content-Language"] = letter.language
     built.set_content(plain(letter), cte="quoted-printable")
     built.add_alternative(pages.html(letter), subtype="html", cte="quoted-printable")
+    built["Content-Language"] = letter.language  # behind the content, whose setting drops every Content- header
     built.set_boundary(f"=_{sha256(mail_id.encode()).hexdigest()[:32]}")
     return built.as_bytes()

@@ -13,7 +13,7 @@ def envelope_address(text: str) -> str:
     """The bare address of `Name <address>` or `address`, its domain by IDNA 2008. Raises BadRecipient."""
     address = parseaddr(text)[1]
     local, _, domain = address.rpartition("@")
-    if not local or not domain or any(mark.isspace() or not mark.isprintable() for mark in address):
+    if not local or not domain or not text.isprintable() or " " in address:
         raise BadRecipient("not an address")
     try:
         ascii_domain = domain if domain.isascii() else idna.encode(domain, uts46=True).decode("ascii")
