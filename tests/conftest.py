@@ -6,4 +6,6 @@ pytest_plugins = [
     "tests.fixtures_bus",
     "tests.fixtures_imap",
     "tests.fixtures_world",
+    "tests.fixtures_copier",
+    "tests.fixtures_panel",
 ]

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, func, select
@@ -69,7 +69,7 @@ class Watch:
         async with self._moved:
             self._moved.notify_all()
 
-    async def follow(self, customer: CustomerId, since: Place | None) -> AsyncIterator[str]:
+    async def follow(self, customer: CustomerId, since: Place | None) -> AsyncGenerator[str, None]:
         """The stream of one page: changes of its customer from where it stood, or `reload`."""
         self.readers += 1
         try:
@@ -111,7 +111,8 @@ def _sent(event: str, place: Place, data: object) -> str:
 
 def _present(tx: Connection) -> Place:
     row = tx.execute(select(read_generation.c.generation, read_generation.c.seq)).one_or_none()
-    return Place(0, 0) if row is None else Place(row.generation, row.seq)
+    # Before the projector's first batch there is nothing, of the first generation.
+    return Place(1, 0) if row is None else Place(row.generation, row.seq)
 
 
 def _news(tx: Connection, customer: CustomerId, at: Place) -> News:

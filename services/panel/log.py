@@ -178,8 +178,8 @@ def _plain(data: Mapping[str, Any], zone: str, language: Language) -> Iterator[t
             yield name, told
         elif name == "octets":
             yield name, size(int(value), language)
-        elif name in _COUNTS:
-            yield name, number(int(value), language)
+        elif name in _COUNTS and isinstance(value, int):
+            yield name, number(value, language)
         elif isinstance(value, str) and value in WORDS and name != "notice":
             yield name, WORDS[value][language]
         else:
