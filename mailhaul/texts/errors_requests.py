@@ -59,6 +59,11 @@ STATE: dict[str, Entry] = {
         ("Rows failed their check.", "Correct them or leave them out."),
         ("Alcune righe non hanno superato la verifica.", "Correggerle o escluderle."),
     ),
+    "no_rows": entry(
+        REQUEST,
+        ("No row is left to migrate.", "Correct a row that was left out, or delete the migration."),
+        ("Nessuna riga da migrare.", "Correggere una riga esclusa o eliminare la migrazione."),
+    ),
     "running": entry(
         REQUEST,
         ("Not while the migration is running.", "Wait until the run is over, or cancel it first."),
@@ -247,5 +252,10 @@ ASKING: dict[str, Entry] = {
         REQUEST,
         ("The same key came with another request.", "Use a new Idempotency-Key."),
         ("La stessa chiave è arrivata con un'altra richiesta.", "Usare una nuova Idempotency-Key."),
+    ),
+    "body_too_large": entry(
+        REQUEST,
+        ("The upload is too large.", "Split the file; one MiB is the most."),
+        ("Il caricamento è troppo grande.", "Dividere il file; il massimo è un MiB."),
     ),
 }
