@@ -14,7 +14,7 @@ from sqlalchemy import Connection, func, select, update
 
 from mailhaul import events
 from mailhaul.clock import SystemClock
-from mailhaul.db import Database
+from mailhaul.db import Database, open_database
 from mailhaul.events import Event, NotificationChanged
 from mailhaul.failpoints import FailpointError, configure
 from mailhaul.ids import CustomerId, MigrationId
@@ -95,7 +95,15 @@ class House:
 
 
 @pytest.fixture
-def house(database: Database, smtp_sink: SMTPSink) -> House:
+async def house(sqlite_schema_url: str, smtp_sink: SMTPSink) -> AsyncIterator[House]:
+    db = open_database(sqlite_schema_url)
+    yield House(db, smtp_sink)
+    await db.close()
+
+
+@pytest.fixture
+def either_house(database: Database, smtp_sink: SMTPSink) -> House:
+    """On SQLite and on PostgreSQL: for what the tables decide."""
     return House(database, smtp_sink)
 
 
@@ -136,22 +144,22 @@ async def test_joint_26_mails_leave_for_runs_and_notices_each_with_its_recipient
     assert len({each.notification_id for each in told}) == 3
 
 
-async def test_joint_22_mail_goes_again_only_when_the_advice_changes(house: House) -> None:
-    async with house.open():
-        await house.tell(hindered())
-        await house.told(1)
-        await house.tell(hindered(event_id="r2", revision=2, waiting_mailboxes=()))  # the same advice
-        await house.tell(finished(event_id="r3", revision=3))
-        await house.told(2)
-        await house.tell(hindered(), finished(event_id="r3", revision=3), finished(event_id="r4", revision=4))
-        await house.tell(
+async def test_joint_22_mail_goes_again_only_when_the_advice_changes(either_house: House) -> None:
+    async with either_house.open():
+        await either_house.tell(hindered())
+        await either_house.told(1)
+        await either_house.tell(hindered(event_id="r2", revision=2, waiting_mailboxes=()))  # the same advice
+        await either_house.tell(finished(event_id="r3", revision=3))
+        await either_house.told(2)
+        await either_house.tell(hindered(), finished(event_id="r3", revision=3), finished(event_id="r4", revision=4))
+        await either_house.tell(
             finished(event_id="f1", run_id="run-2", run_no=2, last=True, advice=Advice.FINISHED, grade=Grade.EXACT)
         )
-        told = await house.told(3)
+        told = await either_house.told(3)
         await asyncio.sleep(0.3)
-    assert len(await house.notifications()) == 3
+    assert len(await either_house.notifications()) == 3
     assert [each.notice for each in told] == ["do_not_switch", "switch_mx", "final"]
-    assert house.subjects() == [
+    assert either_house.subjects() == [
         "M-7K2QX: do not change your MX records yet",
         "M-7K2QX: change your MX records now",
         "M-7K2QX: migration finished, everything accounted for",
@@ -167,17 +175,17 @@ async def test_late_revision_says_nothing_anew(house: House) -> None:
     assert house.subjects() == ["M-7K2QX: change your MX records now"]
 
 
-async def test_joint_05_repeated_events_send_nothing_twice(house: House) -> None:
-    async with house.open():
+async def test_joint_05_repeated_events_send_nothing_twice(either_house: House) -> None:
+    async with either_house.open():
         for _ in range(3):
-            await house.tell(finished())
-        await house.told(1)
+            await either_house.tell(finished())
+        await either_house.told(1)
         await asyncio.sleep(0.3)
-    async with house.open():
-        await house.tell(finished())
+    async with either_house.open():
+        await either_house.tell(finished())
         await asyncio.sleep(0.3)
-    assert len(house.sink.mails()) == 1
-    assert len(await house.notifications()) == 1
+    assert len(either_house.sink.mails()) == 1
+    assert len(await either_house.notifications()) == 1
 
 
 @pytest.mark.parametrize("mode", [Mode.REFUSE, Mode.DROP])
@@ -252,22 +260,22 @@ async def test_relay_that_is_away_is_waited_out(house: House) -> None:
     assert {each.state for each in told} == {"sent"}
 
 
-async def test_mails_to_one_person_about_one_migration_keep_their_order(house: House) -> None:
-    async with house.open():
-        await house.tell(hindered(recipients=("admin@example.com",)))
-        await house.told(1)
-    house.sink.behave(Mode.REFUSE)
-    async with house.open():
-        await house.tell(finished(event_id="r2", revision=2))
+async def test_mails_to_one_person_about_one_migration_keep_their_order(either_house: House) -> None:
+    async with either_house.open():
+        await either_house.tell(hindered(recipients=("admin@example.com",)))
+        await either_house.told(1)
+    either_house.sink.behave(Mode.REFUSE)
+    async with either_house.open():
+        await either_house.tell(finished(event_id="r2", revision=2))
         async with asyncio.timeout(SECONDS):
-            while await house.count(mail) < 2:
+            while await either_house.count(mail) < 2:
                 await asyncio.sleep(0.05)
-    await house.db.write(_postpone, 1.0)
-    house.sink.behave(Mode.ACCEPT)
-    async with house.open():
-        await house.tell(hindered(event_id="f1", run_id="run-2", run_no=2, advice=Advice.FINISHED, last=True))
-        await house.told(3)
-    assert [subject.partition(": ")[2].split(",")[0] for subject in house.subjects()] == [
+    await either_house.db.write(_postpone, 1.0)
+    either_house.sink.behave(Mode.ACCEPT)
+    async with either_house.open():
+        await either_house.tell(hindered(event_id="f1", run_id="run-2", run_no=2, advice=Advice.FINISHED, last=True))
+        await either_house.told(3)
+    assert [subject.partition(": ")[2].split(",")[0] for subject in either_house.subjects()] == [
         "do not change your MX records yet",
         "change your MX records now",
         "migration finished",
@@ -279,7 +287,7 @@ def _postpone(tx: Connection, seconds: float) -> None:
     tx.execute(update(mail).where(pending).values(due_at=mail.c.due_at + int(seconds * 1_000_000)))
 
 
-async def test_joint_10_deleted_migration_is_forgotten_and_late_events_write_to_nobody(house: House) -> None:
+async def test_joint_10_deleted_migration_is_forgotten_and_late_events_write_to_nobody(either_house: House) -> None:
     gone = events.MigrationDeleted(
         event_id="deleted-1",
         at=datetime(2026, 12, 24, tzinfo=UTC),
@@ -289,14 +297,16 @@ async def test_joint_10_deleted_migration_is_forgotten_and_late_events_write_to_
         state_seq=9,
         reason="requested",
     )
-    async with house.open():
-        await house.tell(finished())
-        await house.told(1)
-        await house.tell(gone)
+    async with either_house.open():
+        await either_house.tell(finished())
+        await either_house.told(1)
+        await either_house.tell(gone)
         async with asyncio.timeout(SECONDS):
-            while await house.count(mail) or await house.count(told_run):
+            while await either_house.count(mail) or await either_house.count(told_run):
                 await asyncio.sleep(0.05)
-        await house.tell(finished(event_id="late", revision=2, last=True), hindered(event_id="later", revision=3))
+        await either_house.tell(
+            finished(event_id="late", revision=2, last=True), hindered(event_id="later", revision=3)
+        )
         await asyncio.sleep(0.4)
-        assert await house.count(mail) == await house.count(told_run) == 0
-    assert len(house.sink.mails()) == 1
+        assert await either_house.count(mail) == await either_house.count(told_run) == 0
+    assert len(either_house.sink.mails()) == 1
