@@ -25,7 +25,7 @@ from services.scheduler.tables import row
 from services.scheduler.timers import arm, arm_purge, arm_runs, disarm
 from services.scheduler.words import CHECKED, TimerKind
 
-UNANSWERED = "check_timeout"  # the code of a row that nobody has tested
+UNANSWERED = "not_tested"  # the code of a row that nobody has tested
 _BEFORE = frozenset({MigrationState.VALIDATING, MigrationState.INVALID})
 _verdict_is_in = and_(row.c.check_version >= row.c.row_version, row.c.check_state.in_([s.value for s in CHECKED]))
 
@@ -104,7 +104,7 @@ def verdict(case: Case, event: RowChecked) -> bool:
 
     A late verdict replaces `not tested`, and our own `not tested` coming back replaces nothing.
     """
-    if event.code == UNANSWERED:
+    if event.event_id == _unanswered_id(event.row_id, event.row_version):
         return False
     known = case.tx.execute(
         select(row.c.row_version, row.c.check_version, row.c.left_out).where(row.c.row_id == event.row_id)
@@ -220,7 +220,7 @@ def not_tested(case: Case) -> None:
 
 def _unanswered(case: Case, values: Any) -> RowChecked:
     return RowChecked(
-        event_id=derive("not-tested", values["row_id"], values["row_version"]),
+        event_id=_unanswered_id(values["row_id"], values["row_version"]),
         at=case.now,
         migration_id=case.id,
         customer_id=case.customer_id,
@@ -241,6 +241,10 @@ def _unanswered(case: Case, values: Any) -> RowChecked:
         left_out_octets=0,
         oversize_messages=0,
     )
+
+
+def _unanswered_id(row_id: str, version: int) -> str:
+    return derive("not-tested", row_id, version)
 
 
 def _limit(case: Case, rows: int) -> str:

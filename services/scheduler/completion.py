@@ -127,7 +127,7 @@ def _result(case: Case, run_no: int, boxes: list[Row[Any]]) -> Result:
         sums={name: sum(getattr(box, name) for box in boxes) for name in SUMS},
         mailboxes=len(set(addresses)),
         domains=tuple(sorted({address.rpartition("@")[2].lower() for address in addresses})),
-        failed=tuple(f"{box.destination} {box.code or 'problem'}" for box in by[Outcome.FAILED]),
+        failed=tuple(f"{box.destination} {box.code or 'mismatch'}" for box in by[Outcome.FAILED]),
         waiting=tuple(waiting),
         review=tuple(box.destination for box in by[Outcome.REVIEW]),
     )

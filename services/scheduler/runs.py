@@ -31,6 +31,7 @@ def start(case: Case) -> None:
         insert(run).values(migration_id=case.id, run_no=run_no, run_id=run_id_of(case.id, run_no), started_at=case.at)
     )
     case.set(run_no=run_no, ended_at=None, **_planned(case, run_no))
+    _leave_settling(case)
     mailboxes = _enter(case, run_no)
     arm(case.tx, case.id, TimerKind.WAITING, case.at + case.policy.waiting, run_no=run_no)
     arm_purge(case, None)
@@ -101,6 +102,19 @@ def unblock(case: Case, run_no: int, mailbox_id: str) -> None:
             mailbox_run.c.phase == Phase.BLOCKED.value,
         )
         .values(phase=phase.value, due_at=case.at)
+    )
+
+
+def _leave_settling(case: Case) -> None:
+    """A settling that has not begun is the new run's, which settles at its start: its own trigger would be too old."""
+    case.tx.execute(
+        update(mailbox_run)
+        .where(
+            mailbox_run.c.migration_id == case.id,
+            mailbox_run.c.scope == Scope.SETTLE.value,
+            mailbox_run.c.phase.in_([Phase.QUEUED.value, Phase.HELD.value]),
+        )
+        .values(phase=Phase.OVER.value, due_at=None)
     )
 
 

@@ -344,3 +344,31 @@ def test_joint_23_but_not_for_ever(world: World) -> None:
     assert names(told) == ["RunFinished", "MigrationFinished"]  # a surplus copy was found late
     assert world.only(e.RunFinished, told)[0].review_mailboxes == (trigger.destination,)
     assert world.state() is MigrationState.DONE_REVIEW
+
+
+def test_joint_23_a_settling_that_run_2_overtakes_is_left_to_it(world: World) -> None:
+    world.accepted(1, second=after(60))
+    (trigger,) = world.triggers()
+    world.now += timedelta(minutes=40)
+    world.finish(trigger, settled=False, settle_at=world.now + timedelta(minutes=30))
+    # The mail would wait until 35 minutes from now; the run that was asked for meanwhile does not.
+    assert world.tick(minutes=20) == []
+    told = world.tick(minutes=15)
+    assert names(told) == ["RunTriggered", "MigrationRescheduled", "RunFinished", "RunEnded"] or names(told) == [
+        "MigrationRescheduled",
+        "RunFinished",
+        "RunEnded",
+        "RunTriggered",
+    ]
+    assert names(world.ask(e.RunRequested)) == ["RunStarted"]
+    second = world.triggers()
+    assert [each.run_no for each in second] == [2]
+    assert names(world.finish(*second)) == ["RunFinished", "MigrationFinished"]
+
+
+def test_a_run_without_a_mailbox_is_over_at_once(world: World) -> None:
+    world.deliver(*world.submission(1))
+    world.check(1, CheckState.WAITING_FOR_OWNER)
+    told = world.tick()
+    assert names(told) == ["RunStarted", "RunFinished", "MigrationFinished"]
+    assert world.state() is MigrationState.NEEDS_ATTENTION
