@@ -2,10 +2,12 @@
 
 import asyncio
 import logging
+import os
 import sys
 
 import faust
 
+from mailhaul import failpoints
 from mailhaul.kafka.aiokafka_client import require_topics
 from mailhaul.kafka.client_log import calm
 from mailhaul.kafka.connection import cluster
@@ -37,4 +39,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    failpoints.configure(os.environ.get(failpoints.VARIABLE, ""))
     main()

@@ -13,6 +13,7 @@ from faust.types.auth import SASLMechanism
 
 from mailhaul.errors import InvalidEvent
 from mailhaul.events import FolderProgressed
+from mailhaul.failpoints import failpoint
 from mailhaul.kafka.bus import Message, Record
 from mailhaul.kafka.codec import decode, encode
 from mailhaul.kafka.connection import Cluster, aiokafka_options
@@ -24,6 +25,7 @@ SERVICE = "meter"
 BUG = 70  # sysexits.h: EX_SOFTWARE
 SWEEP_EVERY = 5_000  # records of a partition between two looks for what is outdated
 PUBLISH_SECONDS = 1.0
+COUNTED = failpoint("meter.counted")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,6 +127,7 @@ class Meter:
         newest = self._newest.get(part)
         newest = self._totals.newest(part) if newest is None else newest
         self._changed |= set(self._totals.add(progress, Place(part, record.offset, newest)))
+        COUNTED()
         self._newest[part] = max(newest, self._totals.start_of(progress.at))
         self._sweep(part)
         # Faust's own flush before a commit gives up after a tenth of a second: leave nothing behind for it.
@@ -139,11 +142,12 @@ class Meter:
                 del self._table[key]
 
     async def _publish(self) -> None:
-        changed, self._changed = self._changed, set()
+        # Between two assignments nothing is ours, and what another worker has by now it has counted further.
         mine = {place.partition for place in self._app.consumer.assignment() if place.topic == self._source}
-        for window in changed:
-            # The table still holds what another worker has by now, and has counted further.
-            found = self._totals.event(window) if Totals.part_of(window) in mine else None
+        due = {window for window in self._changed if Totals.part_of(window) in mine}
+        self._changed -= due
+        for window in due:
+            found = self._totals.event(window)
             if found is not None:
                 topic, event = found
                 await self._send(encode(event, source=SERVICE, topic=topic))

@@ -20,6 +20,7 @@ from mailhaul.kafka.aiokafka_bus import AIOKafkaBus
 from mailhaul.kafka.bus import Message
 from mailhaul.kafka.codec import decode, encode
 from mailhaul.kafka.connection import Cluster
+from services.meter.app import BUG
 from tests.event_samples import sample
 
 START = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
@@ -35,7 +36,7 @@ async def bus(broker: str, topic_prefix: str) -> AsyncIterator[AIOKafkaBus]:
         yield made
 
 
-Start = Callable[[str], Awaitable[Process]]
+Start = Callable[..., Awaitable[Process]]
 
 
 @asynccontextmanager
@@ -43,12 +44,13 @@ async def workers(broker: str, prefix: str, directory: Path) -> AsyncIterator[St
     """Starts meters as their own processes; whatever lives at the end is killed."""
     running: list[Process] = []
 
-    async def start(name: str) -> Process:
+    async def start(name: str, failpoints: str = "") -> Process:
         environment = dict(os.environ) | {
             "MAILHAUL_KAFKA__BOOTSTRAP": broker,
             "MAILHAUL_KAFKA__PREFIX": prefix,
             "MAILHAUL_KAFKA__SESSION_TIMEOUT": "3",
             "MAILHAUL_METER__WINDOW_SECONDS": "10",
+            "MAILHAUL_FAILPOINTS": failpoints,
             "MAILHAUL_STATE_DIR": str(directory / name),
         }
         with (directory / f"{name}.log").open("wb") as log:
@@ -149,6 +151,19 @@ def listening(pid: int) -> set[str]:
             if cells[3] == "0A" and cells[9] in sockets:  # TCP_LISTEN
                 found.add(cells[1])
     return found
+
+
+async def test_joint_20_a_bug_ends_the_process_and_its_record_is_counted_by_the_next(
+    broker: str, topic_prefix: str, bus: AIOKafkaBus, tmp_path: Path
+) -> None:
+    for number in range(1, 4):
+        await bus.publish([snapshot(folder, number) for folder in range(FOLDERS)])
+    async with workers(broker, topic_prefix, tmp_path) as start:
+        failing = await start("failing", "meter.counted=error@50")
+        async with asyncio.timeout(30):
+            assert await failing.wait() == BUG
+        await start("next")
+        await becomes(bus, "mailhaul.migration-throughput", wanted(6, "m", 3))
 
 
 async def test_an_undecodable_record_goes_aside_and_counting_goes_on(
