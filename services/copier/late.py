@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from services.copier.packing import Content
 
-_DELETED = b"\\Deleted"
+_DELETED = b"\\deleted"
 
 
 class Push(NamedTuple):
@@ -27,8 +27,8 @@ class Surplus(NamedTuple):
 
 
 def bare(flags: bytes) -> bytes:
-    """Flags without `\\Deleted`: an earlier settling may have been killed between its STORE and its EXPUNGE."""
-    return b" ".join(flag for flag in flags.split() if flag != _DELETED)
+    """Flags in lower case without `\\Deleted`: a settling may have been killed between its STORE and its EXPUNGE."""
+    return b" ".join(sorted(flag for flag in flags.lower().split() if flag != _DELETED))
 
 
 def keepers(pushes: Iterable[Push], known: Mapping[int, bytes]) -> dict[bytes, set[int]]:

@@ -10,7 +10,8 @@ Key = Callable[[Content], Hashable]
 
 
 def _whole(content: Content) -> Hashable:
-    return content
+    # Keywords are the same in any case (RFC 9051 §2.3.2), and servers keep the spelling that they saw first.
+    return content._replace(flags=b" ".join(sorted(content.flags.lower().split())))
 
 
 def _bytes_and_date(content: Content) -> Hashable:

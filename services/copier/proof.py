@@ -40,7 +40,7 @@ async def prove(connection: IMAPConnection, folders: Sequence[Folder]) -> None:
     for folder, opening in opened:
         folder.permanent = (await opening).permanent_flags
     for folder in busy:
-        folder.proven = _SYSTEM | frozenset(_keywords(folder))
+        folder.proven = _SYSTEM | _keywords(folder).keys()
     for folder, future in probes:
         answer = await future
         if accepted(connection, answer):
@@ -55,22 +55,23 @@ async def _by_one(connection: IMAPConnection, folder: Folder) -> None:
     """The union was refused: try the system flags alone, then each keyword."""
     if not accepted(connection, await _probe(connection, folder, _SYSTEM)):
         return  # even that: synchronising literals for this folder
-    keywords = sorted(_keywords(folder))
-    answers = await asyncio.gather(*(_probe(connection, folder, {keyword}) for keyword in keywords))
+    keywords = _keywords(folder)
+    answers = await asyncio.gather(*(_probe(connection, folder, {each}) for each in keywords.values()))
     taken = {keyword for keyword, answer in zip(keywords, answers, strict=True) if accepted(connection, answer)}
     folder.proven = _SYSTEM | taken
     folder.plus = True
 
 
-def _keywords(folder: Folder) -> set[bytes]:
-    found: set[bytes] = set()
+def _keywords(folder: Folder) -> dict[bytes, bytes]:
+    """{in lower case: as the source spells it}; some servers keep the first spelling that they see."""
+    found: dict[bytes, bytes] = {}
     for flags in {message.flags for message in folder.todo}:
-        found.update(flag.lower() for flag in append_flags(flags, folder.permanent).split())
-    return found - _SYSTEM
+        found.update((flag.lower(), flag) for flag in append_flags(flags, folder.permanent).split())
+    return {lower: flag for lower, flag in found.items() if lower not in _SYSTEM}
 
 
-def _wanted(folder: Folder) -> frozenset[bytes]:
-    return _SYSTEM | _keywords(folder)
+def _wanted(folder: Folder) -> set[bytes]:
+    return {*_SYSTEM, *_keywords(folder).values()}
 
 
 def _sendable(folder: Folder) -> bool:

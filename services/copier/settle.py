@@ -1,6 +1,6 @@
 """The settling audit: surplus copies that an old session delivered late. It never guesses (joint 27)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection
@@ -19,7 +19,7 @@ from services.copier import ledger as books
 from services.copier.bodies import UNDATED, read_contents
 from services.copier.late import Push, Surplus, find_surplus, keepers
 from services.copier.ledger import Ledger
-from services.copier.packing import Content
+from services.copier.packing import Content, MapRow
 
 REMOVING = failpoint("copier.surplus_removing")
 REMOVED = failpoint("copier.surplus_removed")
@@ -79,29 +79,39 @@ async def _settle_folder(
     shapes = {(row.size, row.date) for push in pushes for row in push.rows}
     candidates = [row.uid for row in seen if row.uid and row.uid not in known and (row.size, row.date) in shapes]
     present = {uid: _plain(content) for uid, content in (await read_contents(target, candidates)).items()}
-    surplus = find_surplus(pushes, known, present, _alive(seen))
+    surplus = find_surplus(pushes, known, present, _alive(seen, rows))
     remove: list[Surplus] = []
     if policy == REPAIR and "UIDPLUS" in target.capabilities:
-        remove = await _remove(ledger, target, [copy for copy in surplus if copy.late], kept)
+        remove = await _remove(ledger, target, [copy for copy in surplus if copy.late], kept, rows)
     gone = {copy.uid for copy in remove}
     copies = [(copy.uid, copy.digest, copy.size, "removed" if copy.uid in gone else "reported") for copy in surplus]
     await ledger.write(_enter, ledger, folder_key, (name, opened.uidvalidity), copies, run_no)
     return len(remove), len(surplus) - len(remove)
 
 
-def _alive(rows: Sequence[Fetched]) -> set[int]:
-    return {row.uid for row in rows if row.uid and _DELETED not in (row.flags or b"").lower().split()}
+def _alive(seen: Sequence[Fetched], rows: Mapping[int, MapRow]) -> set[int]:
+    """The UIDs that stand there for good; `\\Deleted` announces an end, unless the source had it and we wrote it."""
+    ours = {uid for uid, row in rows.items() if _DELETED in row.flags.lower().split()}
+    return {row.uid for row in seen if row.uid and (row.uid in ours or _DELETED not in _words(row))}
+
+
+def _words(row: Fetched) -> list[bytes]:
+    return (row.flags or b"").lower().split()
 
 
 async def _remove(
-    ledger: Ledger, target: IMAPConnection, late: Sequence[Surplus], kept: dict[bytes, set[int]]
+    ledger: Ledger,
+    target: IMAPConnection,
+    late: Sequence[Surplus],
+    kept: dict[bytes, set[int]],
+    rows: Mapping[int, MapRow],
 ) -> list[Surplus]:
     """Look once more, then remove: reading took time, and its owner may have deleted the other copy meanwhile."""
     if not late:
         return []
     await ledger.write(lambda tx: None)  # still the owner?
     keeping = set().union(*(kept[copy.digest] for copy in late))
-    alive = _alive(await metadata(target, keeping))
+    alive = _alive(await metadata(target, keeping), rows)
     sure = [copy for copy in late if kept[copy.digest] <= alive]
     uids = [copy.uid for copy in sure]
     if not uids:
