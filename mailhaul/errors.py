@@ -21,6 +21,8 @@ class MailhaulError(Exception):
     """
 
     retryable = False
+    back_off: float | None = None
+    """Seconds that the server itself asked to be left alone, where it named a time."""
 
     def __init__(
         self,

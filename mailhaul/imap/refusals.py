@@ -57,7 +57,9 @@ def refusal(answer: Answer, what: str, side: Side, words: str) -> MailhaulError:
         )
     if answer.code in _PATIENCE or _THROTTLING.search(answer.text):
         code = _PATIENCE.get(answer.code, "throttled")
-        return Throttled(code, f"the {side} server asked for patience at {what}", side=side, server_text=words)
+        error = Throttled(code, f"the {side} server asked for patience at {what}", side=side, server_text=words)
+        error.back_off = back_off_seconds(answer.text)
+        return error
     if answer.status == "BYE":
         return disconnected(side, words)
     code = _NEVER.get(answer.code, "command_bad" if answer.status == "BAD" else "command_refused")

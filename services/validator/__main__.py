@@ -2,6 +2,8 @@
 
 import asyncio
 import os
+from random import Random
+from uuid import uuid4
 
 from mailhaul import failpoints
 from mailhaul.clock import SystemClock
@@ -15,6 +17,7 @@ from mailhaul.kafka.run_loop import Edge
 from mailhaul.settings import Settings
 from mailhaul.vault_keys import load_opener
 from services.validator import wiring
+from services.validator.allowance import Shared
 from services.validator.check import Checker
 from services.validator.heart import Validator
 
@@ -27,17 +30,22 @@ async def validate(settings: Settings) -> None:
     """Check rows until the process is asked to stop."""
     clock = SystemClock()
     gate = wiring.gate(settings.validator, clock)
-    checker = Checker(
-        wiring.source_policy(settings.source), wiring.destination(settings.platform, settings.source), gate, clock
-    )
     opener = load_opener(settings.vault.key_file or settings.state_dir / "vault.key")
     db = open_database(settings.database.url or embedded_url(settings.state_dir))
     outbox = Outbox(db, SERVICE)
+    allowance = Shared(db, uuid4().hex, settings.source.connections_per_server, clock, Random())
+    checker = Checker(
+        wiring.source_policy(settings.source),
+        wiring.destination(settings.platform, settings.source),
+        gate,
+        clock,
+        allowance,
+    )
     try:
         async with AIOKafkaBus(cluster(settings.kafka), SERVICE) as bus:
             heart = Validator(db, outbox, opener, checker, gate, clock)
             edge = Edge(bus, clock, outbox)
-            await serve(lambda stop: run_keyed(edge, heart.handle, stop, flow=FLOW))
+            await serve(lambda stop: run_keyed(edge, heart.handle, stop, flow=FLOW), allowance.tend)
     finally:
         await db.close()
 

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from mailhaul.clock import Clock
 from mailhaul.dial import DialPolicy
-from mailhaul.errors import InvalidEvent, MailhaulError, Side, SignInRefused, Unreachable
+from mailhaul.errors import InvalidEvent, MailhaulError, Side, SignInRefused, Throttled, Unreachable
 from mailhaul.events import Endpoint, Rules
 from mailhaul.folders import Tree
 from mailhaul.ids import MigrationId
@@ -17,6 +17,7 @@ from mailhaul.signin.credentials import Credentials
 from mailhaul.signin.imap import open_session
 from mailhaul.states import CheckState
 from services.validator import source
+from services.validator.allowance import Allowance, Unlimited
 from services.validator.destination import Destination, Target
 from services.validator.gate import Gate
 from services.validator.inventory import Held, Inventory, fits
@@ -25,6 +26,8 @@ from services.validator.verdict import NOT_TESTED, WAITING_FOR_OWNER, Verdict, f
 # A server that hangs up or asks for patience is asked again before its row fails; one that cannot be reached is not.
 AGAIN = frozenset({"disconnected", "stalled", "throttled", "server_unavailable", "server_limit", "mailbox_in_use"})
 PAUSES = (1.0, 5.0)
+# What a server may count against us and lock us out for; a mechanism that is missing is none of it.
+REFUSED = frozenset({"sign_in_refused", "authorization_refused", "password_expired", "contact_admin"})
 PATIENCE = 600.0  # seconds for one row, well below the scheduler's own limit
 T = TypeVar("T")
 NOWHERE = Target(Tree(folders=()), Held(quota={}))
@@ -51,8 +54,16 @@ class Subject:
 class Checker:
     """Checks rows; `destination` None leaves the destination out (a check without a platform)."""
 
-    def __init__(self, policy: DialPolicy, destination: Destination | None, gate: Gate, clock: Clock) -> None:
+    def __init__(
+        self,
+        policy: DialPolicy,
+        destination: Destination | None,
+        gate: Gate,
+        clock: Clock,
+        allowance: Allowance | None = None,
+    ) -> None:
         self._policy, self._destination, self._gate, self._clock = policy, destination, gate, clock
+        self._allowance = allowance or Unlimited()
 
     async def check(self, subject: Subject) -> Verdict:
         """The verdict; every failure of the row is one, nothing of it is raised."""
@@ -89,12 +100,21 @@ class Checker:
 
     async def _survey(self, subject: Subject, tree: Tree) -> tuple[str, Inventory]:
         """The address that answered, and what is in the mailbox."""
+        async with self._allowance.connection(subject.server):
+            try:
+                return await self._inside(subject, tree)
+            except Throttled as error:
+                await self._allowance.park(subject.server, error)
+                raise
+
+    async def _inside(self, subject: Subject, tree: Tree) -> tuple[str, Inventory]:
         who = Credentials(subject.source_user, subject.password or "", subject.master_user)
         try:
             connection = await open_session(subject.source, who, self._policy, side=Side.SOURCE)
-        except SignInRefused:
+        except SignInRefused as error:
             self._gate.reached(subject.source)
-            self._gate.refused(subject.migration, subject.server)
+            if error.code in REFUSED:
+                self._gate.refused(subject.migration, subject.server)
             raise
         except MailhaulError as error:
             self._gate.unreachable(subject.source, error)

@@ -8,13 +8,15 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from random import Random
 from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from pydantic import SecretStr
+from sqlalchemy import Connection, func, select
 
-from mailhaul import directory, vault
+from mailhaul import budget, directory, vault
 from mailhaul.clock import SystemClock
 from mailhaul.db import Database, open_database
 from mailhaul.events import (
@@ -41,9 +43,11 @@ from mailhaul.stack.certificates import Authority
 from mailhaul.stack.dovecot import Dovecot, DovecotSettings
 from mailhaul.states import CheckState, MigrationState
 from services.validator import wiring
+from services.validator.allowance import Shared
 from services.validator.check import Checker
 from services.validator.heart import Validator
 from services.validator.local import main as check_file
+from tests.fixtures_imap import Peer, ScriptedServers
 
 CUSTOMER, MIGRATION = CustomerId("c1"), MigrationId("5f0c1a52-6a0e-5a1c-8f1e-6f1c1d3f7c11")
 MASTER, MASTER_PASSWORD = "migration", "canary-master-Zq7"
@@ -197,7 +201,11 @@ async def world_of(servers: Servers, url: str, **changes: Any) -> AsyncIterator[
     await db.write(lambda tx: directory.grant(tx, CUSTOMER, "example.org", "operator", 0))
     gate = wiring.gate(settings.validator, clock)
     checker = Checker(
-        wiring.source_policy(settings.source), wiring.destination(settings.platform, settings.source), gate, clock
+        wiring.source_policy(settings.source),
+        wiring.destination(settings.platform, settings.source),
+        gate,
+        clock,
+        Shared(db, "worker", 2, clock, Random(1)),
     )
     heart = Validator(db, Outbox(db, "validator"), vault.Opener(key), checker, gate, clock)
     world = World(db, heart, sealer, servers)
@@ -401,6 +409,29 @@ async def test_a_row_that_comes_again_gets_the_same_answer(servers: Servers, sch
             mailbox_id=row.mailbox_id,
         )
         assert await world.tell(left_out) == []
+
+
+async def test_a_source_is_dialled_within_the_servers_budget(
+    world: World, scripted: ScriptedServers, server_tls: ssl.SSLContext
+) -> None:
+    async def busy(peer: Peer) -> None:
+        await peer.send(b"* BYE Request is throttled. Suggested Backoff Time: 600 milliseconds\r\n")
+        await peer.end()
+
+    server = await scripted(busy, context=server_tls)
+    place = Endpoint(host="localhost", port=server.port, tls="implicit")
+    check = await world.verdict(await world.row(source=place))
+    assert (check.side, check.code) == ("source", "throttled")
+    assert "600 milliseconds" in check.detail
+    assert len(server.peers) == 3
+    leased, parked = await world.db.read(_budget)
+    assert leased == 0
+    assert parked > 0
+
+
+def _budget(tx: Connection) -> tuple[int, int]:
+    leased = tx.execute(select(func.count()).select_from(budget.budget_lease)).scalar_one()
+    return leased, tx.execute(select(budget.budget_server.c.parked_until)).scalar_one()
 
 
 async def test_checks_side_by_side_decide_once(world: World) -> None:

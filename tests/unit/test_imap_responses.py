@@ -206,3 +206,5 @@ def test_refusals(answer: Answer, error: type[Exception], code: str) -> None:
 def test_back_off() -> None:
     assert back_off_seconds(b"Suggested Backoff Time: 12500 milliseconds") == 12.5
     assert back_off_seconds(b"later") is None
+    throttled = Answer("NO", "", b"", b"throttled. Suggested Backoff Time: 500 milliseconds")
+    assert refusal(throttled, "FETCH", Side.SOURCE, "").back_off == 0.5
