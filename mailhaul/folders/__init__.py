@@ -3,6 +3,7 @@
 from mailhaul.folders.decisions import Action, FolderDecision, Reason
 from mailhaul.folders.escape import escape, unescape
 from mailhaul.folders.plan import plan
+from mailhaul.folders.refusals import learn
 from mailhaul.folders.roles import Role
 from mailhaul.folders.rules import MAX_OCTETS, Caps, FolderRules, Refusals, folder_rules, too_large
 from mailhaul.folders.tree import Listing, Tree
@@ -20,6 +21,7 @@ __all__ = [
     "Tree",
     "escape",
     "folder_rules",
+    "learn",
     "plan",
     "too_large",
     "unescape",

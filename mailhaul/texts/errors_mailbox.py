@@ -120,6 +120,11 @@ MESSAGE: dict[str, Entry] = {
             "Vedere i dettagli, poi riprovare o accettare che resti indietro.",
         ),
     ),
+    "folder_refused": entry(
+        Side.DESTINATION,
+        ("The new server does not take this folder's name.", "Translate the folder's name, then retry the mailbox."),
+        ("Il nuovo server non accetta il nome della cartella.", "Tradurre il nome della cartella, poi riprovare."),
+    ),
     "append_bad": entry(
         Side.DESTINATION,
         ("The new server did not understand a message's storing.", AGAIN_EN),

@@ -19,6 +19,7 @@ from mailhaul.folders import (
     plan,
     too_large,
 )
+from mailhaul.folders.refusals import learn
 from mailhaul.imap.names import encode_name
 
 
@@ -290,3 +291,20 @@ def test_trees_beyond_the_caps_are_an_error_of_the_source() -> None:
 def test_message_of_exactly_the_limit_is_copied() -> None:
     assert not too_large(52_428_800)
     assert too_large(52_428_801)
+
+
+def test_refusal_of_the_destination_makes_another_name() -> None:
+    source, refusals = tree("v1.2", "Example s.r.l./2020"), Refusals()
+    learned = learn(refusals, "v1.2", "Character not allowed in mailbox name: '.' (0.001 secs).")
+    assert learned == Refusals(characters=frozenset("."))
+    assert goals(plan(source, BARE, refusals=learned)) == {
+        "INBOX": "INBOX",
+        "v1.2": "v1=2E2",
+        "Example s.r.l./2020": "Example s=2Er=2El=2E/2020",
+    }
+    assert learn(learned, "v1.2", "Character not allowed in mailbox name: '.'") is None
+    assert learn(refusals, "a*b", "no") == Refusals(characters=frozenset("*"))
+    assert learn(refusals, "plain", "no") is None
+    shorter = learn(refusals, "x" * 200, "Mailbox name too long")
+    assert shorter is not None
+    assert shorter.level_octets == 100

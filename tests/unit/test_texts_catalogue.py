@@ -4,6 +4,7 @@ import ast
 import re
 import string
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -30,6 +31,7 @@ from mailhaul.texts import (
 )
 from mailhaul.texts.language import Entry, Term
 
+OUTCOMES = ("skipped", "failed", "vanished", "surplus")
 CODE = re.compile(r"[a-z]+(_[a-z0-9]+)*")
 ROOT = Path(__file__).resolve().parents[2]
 RAISED = {
@@ -83,6 +85,13 @@ def code_of(node: ast.Call) -> ast.expr | None:
     return by_name if called(node) in TOLD else None
 
 
+def outcome_codes(values: list[ast.expr]) -> set[str]:
+    """`..., "failed", "append_refused", ...`: an outcome's word and its code, behind something that is no text."""
+    texts = [value.value if isinstance(value, ast.Constant) else None for value in values]
+    pairs = pairwise(texts) if texts and not isinstance(texts[0], str) else ()
+    return {code for word, code in pairs if word in OUTCOMES and isinstance(code, str)} - set(Account.__slots__)
+
+
 def names_in(target: ast.expr) -> set[str]:
     return {node.id for node in ast.walk(target) if isinstance(node, ast.Name)}
 
@@ -112,6 +121,8 @@ def codes_in(tree: ast.Module) -> set[str]:
                 passed_on[node.name] = names.index("code")
         if isinstance(node, ast.Assign) and "code" in names_in(node.targets[0]):
             found |= strings(node.value, tables)
+        if isinstance(node, ast.Call | ast.Tuple):
+            found |= outcome_codes(node.args if isinstance(node, ast.Call) else node.elts)
     for node in ast.walk(tree):
         if isinstance(node, ast.Call) and called(node) in passed_on and len(node.args) > passed_on[called(node)]:
             found |= strings(node.args[passed_on[called(node)]], tables)
@@ -128,6 +139,7 @@ def test_every_code_in_the_source_stands_in_the_catalogue() -> None:
 def test_search_for_codes_finds_them() -> None:
     found = set().union(*(codes_in(tree) for _, tree in sources()))
     assert found >= {"sign_in_refused", "throttled", "tls_name_mismatch", "credentials_expired", "bad_translation"}
+    assert found >= {"not_returned", "too_large"}
     assert len(found) > 40
 
 
