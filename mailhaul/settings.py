@@ -25,6 +25,11 @@ class KafkaSettings(BaseModel):
     ca_file: Path | None = Field(None, description="CA certificates of the brokers")
     replication: int = Field(1, description="Replicas of a topic that Mailhaul creates; 3 in production")
     session_timeout: float = Field(10.0, description="Seconds after which a silent consumer loses its partitions")
+    instance_id: str = Field(
+        "",
+        description="Static membership: this replica's own id. Only where the platform guarantees one process an id "
+        "(a StatefulSet): two with one id take the partitions from each other for ever",
+    )
 
 
 class DatabaseSettings(BaseModel):

@@ -26,6 +26,7 @@ def consumer_options(where: Cluster, group: str) -> dict[str, Any]:
     session = int(where.session_timeout * 1000)
     return aiokafka_options(where) | {
         "group_id": group,
+        "group_instance_id": where.instance_id or None,
         "enable_auto_commit": False,
         "auto_offset_reset": "earliest",
         "session_timeout_ms": session,

@@ -20,6 +20,7 @@ class Cluster:
     sasl_password: str = ""
     ca_file: Path | None = None
     session_timeout: float = 10.0
+    instance_id: str = ""  # static membership, where the platform guarantees one process an id (joint 19)
 
     def __repr__(self) -> str:
         return f"Cluster({self.bootstrap!r}, prefix={self.prefix!r})"
@@ -40,6 +41,7 @@ def cluster(settings: KafkaSettings, bootstrap: str = "") -> Cluster:
         sasl_password=settings.sasl_password.get_secret_value(),
         ca_file=settings.ca_file,
         session_timeout=settings.session_timeout,
+        instance_id=settings.instance_id,
     )
 
 
