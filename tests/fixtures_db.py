@@ -16,8 +16,10 @@ from mailhaul.stack.postgres import PostgreSQL
 
 async def _prepare(url: str) -> None:
     database = open_database(url)
-    await upgrade(database)
-    await database.close()
+    try:
+        await upgrade(database)
+    finally:
+        await database.close()
 
 
 @pytest.fixture(scope="session")
