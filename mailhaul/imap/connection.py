@@ -1,8 +1,6 @@
 """One IMAP connection: commands pipelined, literals streamed to sinks, back-pressure coupled, nothing trusted.
 
-Data are *offered* to the open commands, oldest first, and belong to the first that claims them: servers send data of
-later FETCHes before they tag the first one, so a claim rests on what was asked for (folder and UID), never on order.
-A command that changes the selected folder is a barrier: commands behind it are offered nothing before its tag.
+What belongs to whom is decided in `waiting`; what may be read at all in `reader`.
 """
 
 import asyncio
@@ -10,7 +8,6 @@ import functools
 import re
 import socket
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,17 +16,8 @@ from mailhaul.imap.answers import Answer, clean, parse_status
 from mailhaul.imap.limits import Limits
 from mailhaul.imap.reader import Breach, Part, ResponseReader, Sink
 from mailhaul.imap.refusals import disconnected, refusal
-
-OnUntagged = Callable[[list[Part]], bool | None]
-"""Takes the parts of a whole untagged response; True claims it."""
-OnLiteral = Callable[[list[Part], int], Sink | None]
-"""Takes the parts before a literal and its size; a sink claims it, None leaves it to others or to memory."""
-OnDone = Callable[[Answer], Any]
-"""Takes the tagged answer, OK or not, in the step that parses it."""
-OnContinue = Callable[[bytes], bool | None]
-"""Takes the text behind `+`; True when another `+` may follow before the tag."""
-
-_TICKS = 4
+from mailhaul.imap.stall import StallWatch
+from mailhaul.imap.waiting import Command, OnContinue, OnDone, OnLiteral, OnUntagged, WaitingCommands
 
 
 @functools.cache
@@ -45,19 +33,6 @@ def _keep_pages() -> None:
 
 def _whole_word(name: str) -> re.Pattern[bytes]:
     return re.compile(rb"(?<![A-Za-z0-9])" + re.escape(name.encode()) + rb"(?![A-Za-z0-9])", re.IGNORECASE)
-
-
-@dataclass(slots=True, eq=False)
-class _Command:
-    """An open command; `scope` counts the barriers before it."""
-
-    name: bytes
-    future: asyncio.Future[Answer]
-    scope: int
-    barrier: bool
-    on_untagged: OnUntagged | None
-    on_literal: OnLiteral | None
-    on_done: OnDone | None
 
 
 @dataclass(slots=True)
@@ -93,14 +68,19 @@ class IMAPConnection(asyncio.Protocol):
         self.received = self.learned = 0
         self._secrets: list[bytes] = []
         self._names: list[re.Pattern[bytes]] = []
-        self._open: dict[bytes, _Command] = {}
-        self._listening: dict[int, list[_Command]] = {}
-        self._serial = self._scope = self._last_scope = 0
+        self._open = WaitingCommands()
+        self._serial = 0
         self._awaited: _Awaited | None = None
         self._holds: set[object] = set()
         self._bye: Answer | None = None
-        self._watch: asyncio.TimerHandle | None = None
-        self._seen, self._idle = (0, 0), 0
+        self._watch = StallWatch(
+            self.loop,
+            window=lambda: self.limits.stall_window,
+            progress=self._progress,
+            busy=lambda: bool(self._open) or not self.greeting.done(),
+            held=lambda: bool(self._holds),  # reading that we stopped ourselves is no silence
+            stalled=self._stalled,
+        )
         self.reader = ResponseReader(self.limits, self._literal, self._response)
 
     # --- asking ---------------------------------------------------------------------------------------------------
@@ -121,13 +101,8 @@ class IMAPConnection(asyncio.Protocol):
             future.set_exception(self.lost)
             future.exception()  # whoever awaits it is told; nobody has to
             return tag, future
-        command = _Command(name, future, self._last_scope, barrier, on_untagged, on_literal, on_done)
-        self._open[tag] = command
-        if on_untagged or on_literal:
-            self._listening.setdefault(command.scope, []).append(command)
-        self._last_scope += barrier
-        if self._watch is None:
-            self._arm()
+        self._open.add(tag, name, future, barrier, on_untagged, on_literal, on_done)
+        self._watch.start()
         return tag, future
 
     def command(
@@ -208,14 +183,11 @@ class IMAPConnection(asyncio.Protocol):
         if self.lost is not None:
             return
         self.lost, self.reader.stopped = error, True
-        if self._watch:
-            self._watch.cancel()
+        self._watch.stop()
         self.resume_writing()
         if not self.closed.done():
             self.closed.set_result(None)
-        commands, self._open = list(self._open.values()), {}
-        self._listening.clear()
-        for future in (self.greeting, *(command.future for command in commands)):
+        for future in (self.greeting, *(command.future for command in self._open.clear())):
             if not future.done():
                 future.set_exception(error)
                 future.exception()
@@ -258,7 +230,7 @@ class IMAPConnection(asyncio.Protocol):
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
             self.peer_address = transport.get_extra_info("peername")[0]
-        self._arm()
+        self._watch.start()
 
     def seal(self) -> None:
         """STARTTLS was answered: an octet in clear from now on is somebody else's (RFC 9051 §6.2.1)."""
@@ -282,7 +254,7 @@ class IMAPConnection(asyncio.Protocol):
             self.after_read()
 
     def _literal(self, parts: list[Part], size: int) -> Sink | None:
-        for command in self._listening.get(self._scope, ()):
+        for command in self._open.listening():
             if command.on_literal and (sink := command.on_literal(parts, size)) is not None:
                 return sink
         return None
@@ -320,7 +292,7 @@ class IMAPConnection(asyncio.Protocol):
                     self._learn(answer.argument)
                 if word == b"BYE":
                     self._bye = answer
-        for command in self._listening.get(self._scope, ()):
+        for command in self._open.listening():
             if command.on_untagged and command.on_untagged(parts):
                 return
 
@@ -345,15 +317,12 @@ class IMAPConnection(asyncio.Protocol):
 
     def _tagged(self, line: bytes) -> None:
         tag, _, rest = line.partition(b" ")
-        command, answer = self._open.get(tag), parse_status(rest)
-        if command is None or answer is None or answer.status not in ("OK", "NO", "BAD"):
+        answer = parse_status(rest)
+        if answer is None or answer.status not in ("OK", "NO", "BAD"):
+            raise Breach("a tagged response that is no answer")
+        command = self._open.answered(tag)
+        if command is None:
             raise Breach("an answer to no command of ours")
-        del self._open[tag]
-        if (listening := self._listening.get(command.scope)) and command in listening:
-            listening.remove(command)
-        if command.barrier:
-            self._listening.pop(self._scope, None)
-            self._scope = command.scope + 1
         if answer.code == "CAPABILITY" and answer.ok:
             self._learn(answer.argument)
         try:
@@ -364,7 +333,7 @@ class IMAPConnection(asyncio.Protocol):
         if self._awaited and self._awaited.tag == tag:
             self._release(self._awaited)
 
-    def _settle(self, command: _Command, answer: Answer) -> None:
+    def _settle(self, command: Command, answer: Answer) -> None:
         if command.future.done():
             return
         if answer.ok:
@@ -377,25 +346,10 @@ class IMAPConnection(asyncio.Protocol):
 
     # --- time -----------------------------------------------------------------------------------------------------
 
-    def _arm(self) -> None:
-        if self._watch:
-            self._watch.cancel()
-        self._idle = 0
-        self._watch = self.loop.call_later(self.limits.stall_window / _TICKS, self._tick)
+    def _progress(self) -> tuple[int, int]:
+        unsent = 0 if self.lost else self.transport.get_write_buffer_size()
+        return self.received, unsent
 
-    def _tick(self) -> None:
-        """Octets per window, not answers: slow but alive is not dead, and reading that we stopped is not silence."""
-        self._watch = None
-        if not self._open and self.greeting.done():
-            return
-        unsent = 0
-        with suppress(AttributeError, NotImplementedError):
-            unsent = self.transport.get_write_buffer_size()
-        now = (self.received, unsent)
-        self._idle = 0 if now != self._seen or self._holds else self._idle + 1
-        self._seen = now
-        if self._idle >= _TICKS:
-            text = f"the {self.side} server was silent for {self.limits.stall_window:g} s"
-            self.fail(Unreachable("stalled", text, side=self.side))
-        else:
-            self._watch = self.loop.call_later(self.limits.stall_window / _TICKS, self._tick)
+    def _stalled(self) -> None:
+        text = f"the {self.side} server was silent for {self.limits.stall_window:g} s"
+        self.fail(Unreachable("stalled", text, side=self.side))
