@@ -11,8 +11,7 @@ from mailhaul.errors import InvalidEvent, MailhaulError, Side
 from mailhaul.kafka.bus import Consumer, Record, TopicPartition
 from mailhaul.kafka.codec import header, traceparent
 from mailhaul.kafka.offsets import OffsetTracker
-from mailhaul.kafka.process import together
-from mailhaul.kafka.run_loop import POLL_SECONDS, Edge, Handle, Received
+from mailhaul.kafka.run_loop import POLL_SECONDS, Edge, Handle, Received, tended
 from mailhaul.kafka.yielded import publish_beside
 from mailhaul.topics import PREFIX, READERS, Topic
 
@@ -57,11 +56,7 @@ async def run_keyed(
     """
     read = READERS[edge.bus.service] if topics is None else topics
     keyed = KeyedConsumer(edge, handle, flow or Flow(), [PREFIX + topic.name for topic in read])
-    if edge.outbox is None:
-        await keyed.run(stop)
-    else:
-        await edge.outbox.relay(edge.bus)
-        await together(stop, keyed.run(stop), edge.outbox.tend(edge.bus, stop))
+    await tended(edge, lambda: keyed.run(stop), stop)
 
 
 @dataclass(slots=True)
@@ -109,6 +104,7 @@ class KeyedConsumer:
         await self._consumer.start()
         try:
             while not stop.is_set() and self._failure is None:
+                self._edge.liveness.beat()
                 for record in await self._consumer.poll(seconds=POLL_SECONDS, limit=POLL_RECORDS):
                     await self._take(record)
                 self._regulate()

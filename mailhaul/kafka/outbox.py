@@ -27,6 +27,7 @@ from mailhaul.errors import InvalidEvent
 from mailhaul.events import Event
 from mailhaul.kafka.bus import Bus, Headers, Message
 from mailhaul.kafka.codec import encode
+from mailhaul.kafka.process import wait_until
 from mailhaul.topics import FACTS
 
 Decide: TypeAlias = Callable[[Connection, Event], Sequence[Event]]
@@ -253,14 +254,6 @@ class Outbox:
             .where(table.flagged_at < instant - keep, table.value != b"")
             .values(value=b"", headers="[]")
         )
-
-
-async def wait_until(stop: asyncio.Event, seconds: float) -> None:
-    """Wait for `stop`, at most so long."""
-    try:
-        await asyncio.wait_for(stop.wait(), seconds)
-    except TimeoutError:
-        return
 
 
 def _mark(cause: str) -> Message:

@@ -47,6 +47,7 @@ class Projection:
         await consumer.start()
         try:
             while not stop.is_set():
+                self._edge.liveness.beat()
                 records = await consumer.poll(seconds=POLL_SECONDS, limit=batch)
                 if records:
                     received = await self._edge.read(records)

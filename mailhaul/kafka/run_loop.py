@@ -1,7 +1,7 @@
 """The edge of every service: poll, decode, let the heart decide, publish, wait, flag, and only then commit."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -10,11 +10,13 @@ import structlog
 from mailhaul.clock import Clock
 from mailhaul.errors import InvalidEvent
 from mailhaul.events import Event
+from mailhaul.failpoints import failpoint
 from mailhaul.kafka.bus import Bus, Consumer, Message, Record, TopicPartition
 from mailhaul.kafka.codec import decode, header, traceparent
 from mailhaul.kafka.dead_letters import DeadLetterSink, Limit
-from mailhaul.kafka.outbox import Decide, Outbox, Tick, wait_until
-from mailhaul.kafka.process import together
+from mailhaul.kafka.liveness import Liveness
+from mailhaul.kafka.outbox import Decide, Outbox, Tick
+from mailhaul.kafka.process import together, wait_until
 from mailhaul.topics import PREFIX, READERS, Topic
 
 log = structlog.get_logger(__name__)
@@ -22,7 +24,13 @@ log = structlog.get_logger(__name__)
 Handle: TypeAlias = Callable[[Event], AsyncIterator[Event | Message]]
 Step: TypeAlias = Callable[[Sequence[Record], Consumer], Awaitable[None]]
 POLL_SECONDS = 0.25  # as long does a stop wait at most
-BATCH = 200
+BATCH = 200  # decided in one transaction
+FEW = 20  # one after another
+
+DECIDED = failpoint("kafka.decided")
+PUBLISHED = failpoint("kafka.published")
+FLAGGED = failpoint("kafka.flagged")
+COMMITTED = failpoint("kafka.committed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +54,10 @@ class Edge:
     outbox: Outbox | None = None
     limit: Limit = field(default_factory=Limit)
     dead_letters: DeadLetterSink = field(init=False)
+    liveness: Liveness = field(init=False)
 
     def __post_init__(self) -> None:
+        self.liveness = Liveness(self.bus, self.clock)
         self.dead_letters = DeadLetterSink(self.bus, clock=self.clock, limit=self.limit)
 
     def consumer(self, topics: Sequence[Topic] | None = None) -> Consumer:
@@ -77,6 +87,7 @@ class Edge:
         if not items:
             return
         await self.bus.publish(items)
+        PUBLISHED()
         if self.outbox is not None:
             await self.outbox.flag(item for item in items if isinstance(item, Message))
 
@@ -106,11 +117,13 @@ async def run(edge: Edge, handle: Handle, stop: asyncio.Event, *, topics: Sequen
         for record in records:
             for received in await edge.read([record]):
                 await edge.handled(received, handle)
+            FLAGGED()
             await consumer.commit(after([record]))
+            COMMITTED()
             if stop.is_set():
                 return
 
-    await _reading(edge, topics, step, stop)
+    await _reading(edge, topics, step, stop, limit=FEW)
 
 
 async def run_decisions(
@@ -122,11 +135,14 @@ async def run_decisions(
     async def step(records: Sequence[Record], consumer: Consumer) -> None:
         received = await edge.read(records)
         decided = await outbox.decide_all(decide, [(item.event, item.trace) for item in received])
+        DECIDED()
         await outbox.send(edge.bus, [message for result in decided for message in result.messages])
+        FLAGGED()
         for item, result in zip(received, decided, strict=True):
             if result.refused is not None:
                 await edge.refuse(item.record, result.refused)
         await consumer.commit(after(records))
+        COMMITTED()
 
     await _reading(edge, topics, step, stop)
 
@@ -136,30 +152,42 @@ async def run_ticks(edge: Edge, tick: Tick, stop: asyncio.Event, *, every: float
     outbox = _needed(edge)
     while not stop.is_set():
         messages = await outbox.commit(tick)
+        DECIDED()
         await outbox.send(edge.bus, messages)
         if not messages:
             await wait_until(stop, every)
 
 
-async def _reading(edge: Edge, topics: Sequence[Topic] | None, step: Step, stop: asyncio.Event) -> None:
-    """Poll until `stop`; what an earlier process decided and never flagged leaves first."""
-    if edge.outbox is not None:
-        await edge.outbox.relay(edge.bus)
-        await together(stop, _polling(edge, topics, step, stop), edge.outbox.tend(edge.bus, stop))
+async def _reading(
+    edge: Edge, topics: Sequence[Topic] | None, step: Step, stop: asyncio.Event, *, limit: int = BATCH
+) -> None:
+    """Poll until `stop`."""
+
+    async def polling() -> None:
+        consumer = edge.consumer(topics)
+        await consumer.start()
+        try:
+            while not stop.is_set():
+                edge.liveness.beat()
+                records = await consumer.poll(seconds=POLL_SECONDS, limit=limit)
+                if records:
+                    await step(records, consumer)
+        finally:
+            await consumer.stop()
+
+    await tended(edge, polling, stop)
+
+
+async def tended(edge: Edge, polling: Callable[[], Coroutine[None, None, None]], stop: asyncio.Event) -> None:
+    """Run a loop with what belongs beside it: the outbox's care, and an eye on the acknowledgements.
+
+    What an earlier process decided and never flagged leaves first.
+    """
+    if edge.outbox is None:
+        await together(stop, polling(), edge.liveness.watch(stop))
     else:
-        await _polling(edge, topics, step, stop)
-
-
-async def _polling(edge: Edge, topics: Sequence[Topic] | None, step: Step, stop: asyncio.Event) -> None:
-    consumer = edge.consumer(topics)
-    await consumer.start()
-    try:
-        while not stop.is_set():
-            records = await consumer.poll(seconds=POLL_SECONDS, limit=BATCH)
-            if records:
-                await step(records, consumer)
-    finally:
-        await consumer.stop()
+        await edge.outbox.relay(edge.bus)
+        await together(stop, polling(), edge.outbox.tend(edge.bus, stop), edge.liveness.watch(stop))
 
 
 def _needed(edge: Edge) -> Outbox:

@@ -4,7 +4,7 @@ import asyncio
 
 from sqlalchemy import Connection, delete
 
-from mailhaul.kafka.outbox import wait_until
+from mailhaul.kafka.process import wait_until
 from mailhaul.vault import shred_orphans
 from services.panel.desk import Desk
 from services.panel.tables import panel_repeat

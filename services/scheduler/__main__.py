@@ -10,8 +10,8 @@ from mailhaul.clock import SystemClock
 from mailhaul.db import SECOND, embedded_url, open_database
 from mailhaul.kafka.aiokafka_bus import AIOKafkaBus
 from mailhaul.kafka.connection import cluster
-from mailhaul.kafka.outbox import Outbox, wait_until
-from mailhaul.kafka.process import serve
+from mailhaul.kafka.outbox import Outbox
+from mailhaul.kafka.process import serve, wait_until
 from mailhaul.kafka.run_loop import Edge, run_decisions, run_ticks
 from mailhaul.retry import Policy as RetryPolicy
 from mailhaul.schedule import Horizon

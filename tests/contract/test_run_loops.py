@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 import pytest
 from sqlalchemy import Connection
 
-from mailhaul import events, topics
+from mailhaul import events, failpoints, topics
 from mailhaul.clock import SystemClock
 from mailhaul.db import Database
 from mailhaul.errors import InvalidEvent
@@ -24,7 +24,7 @@ from mailhaul.kafka.dead_letters import (
 )
 from mailhaul.kafka.outbox import Outbox
 from mailhaul.kafka.run_loop import Edge, run, run_decisions
-from tests.event_samples import sample
+from tests.event_samples import changed, sample
 from tests.fixtures_bus import SECONDS, Stage
 
 REQUESTS, MIGRATIONS = "mailhaul.requests", "mailhaul.migrations"
@@ -177,6 +177,27 @@ async def test_dead_letters_are_listed_shown_retried_and_dropped(stage: Stage) -
     assert len(await list_letters(bus, services=["scheduler"])) == 1
     handled = await list_letters(bus, services=["scheduler"], handled=True)
     assert sorted(letter.handled for letter in handled) == ["", "dropped", "retried"]
+
+
+@pytest.mark.parametrize("schema_url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("place", ["kafka.decided", "kafka.flagged"])
+async def test_joint_05_a_process_that_dies_in_between_sends_the_same_bytes_again(
+    stage: Stage, outbox: Outbox, place: str
+) -> None:
+    bus, heart = await stage.bus("scheduler"), Scheduler()
+    await bus.publish([changed(event, migration_id="m1") for event in asked(3)])  # one partition, one batch
+    failpoints.configure(f"{place}=error@1")
+    try:
+        with pytest.raises(failpoints.FailpointError):
+            await run_decisions(Edge(bus, SystemClock(), outbox), heart, asyncio.Event(), topics=READ)
+    finally:
+        failpoints.configure("")
+    async with running(lambda stop: run_decisions(Edge(bus, SystemClock(), outbox), heart, stop, topics=READ)):
+        await published(bus, MIGRATIONS, 3 if place == "kafka.decided" else 6)
+    records = await everything(bus, MIGRATIONS)
+    assert sorted(heart.decided) == ["e0", "e1", "e2"]
+    assert len({record.value for record in records}) == 3
+    assert {decode(record).event_id for record in records} == {"a-e0", "a-e1", "a-e2"}
 
 
 class Scheduler:
