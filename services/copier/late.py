@@ -1,7 +1,7 @@
 """Late copies: which messages did an old session of ours deliver after we had given it up? (joint 27)"""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from services.copier.packing import Content
@@ -24,6 +24,17 @@ class Surplus(NamedTuple):
     digest: bytes
     size: int
     late: bool
+
+
+def torn(push: Sequence[int], found: Collection[int]) -> Sequence[int]:
+    """What of a push may still come alone: a session stopped within its commit lays down the rest when it wakes.
+
+    Maildir has no other commit than file by file (seen with Dovecot 2.3.19); what it laid down before is a beginning of
+    the push, and the recovery has given it to the ledger. Empty where nothing or not a beginning was found.
+    """
+    first = next((place for place, uid in enumerate(push) if uid not in found), len(push))
+    rest = push[first:]
+    return rest if first and not any(uid in found for uid in rest) else ()
 
 
 def bare(flags: bytes) -> bytes:

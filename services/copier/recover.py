@@ -15,6 +15,7 @@ from mailhaul.imap.messages import fetch_metadata
 from services.copier import entries
 from services.copier import ledger as books
 from services.copier.bodies import UNDATED, read_contents
+from services.copier.late import torn
 from services.copier.ledger import Intent, Ledger
 from services.copier.matching import match_push
 from services.copier.packing import Content, MapRow
@@ -123,7 +124,9 @@ def _close(
     if confirmed:
         return
     at = now(tx)
+    found = {row.source_uid for row in rows}
     for intent in intents:
-        push = [wanted[uid] for uid in intent.uids if uid in wanted]
-        if push:
-            entries.add_push(tx, ledger, intent, push, at)
+        push = [uid for uid in intent.uids if uid in wanted]
+        for part in (push, torn(push, found)):
+            if part:
+                entries.add_push(tx, ledger, intent, [wanted[uid] for uid in part], at)

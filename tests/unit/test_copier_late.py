@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.copier.late import Push, find_surplus
+from services.copier.late import Push, find_surplus, torn
 from services.copier.packing import Content
 
 
@@ -78,6 +78,23 @@ def test_single_pushes_bear_no_mark() -> None:
 def test_a_stranger_between_keeps_everything() -> None:
     present = {20: A, 21: B, 23: D}
     assert late(present, alive=ALIVE | set(present) | {22}) == ([], [20, 21, 23])
+
+
+@pytest.mark.parametrize(
+    ("found", "rest"),
+    [(set(), []), ({1}, [2, 3, 4]), ({1, 2}, [3, 4]), ({1, 2, 3, 4}, []), ({2}, []), ({1, 3}, []), ({9}, [])],
+)
+def test_a_torn_push_has_a_beginning_that_arrived_and_a_rest_that_did_not(found: set[int], rest: list[int]) -> None:
+    assert list(torn([1, 2, 3, 4], found)) == rest
+
+
+def test_the_rest_of_a_torn_push_is_a_push_of_its_own() -> None:
+    # A and B were laid down before the session was stopped and found by recovery; C and D came behind another late push.
+    known = {18: A.digest, 19: B.digest, 30: C.digest, 31: D.digest}
+    present = {40: content(b"x"), 41: content(b"y"), 42: C, 43: D}
+    living = set(known) | set(present)
+    assert late(present, known=known, alive=living) == ([], [42, 43])
+    assert late(present, push=PUSH._replace(rows=(C, D)), known=known, alive=living) == ([42, 43], [])
 
 
 PLACES = st.dictionaries(st.integers(5, 30), st.sampled_from([A, B, C, D, content(b"e")]), max_size=12)
