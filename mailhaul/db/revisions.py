@@ -43,6 +43,7 @@ def differences(tx: Connection, tables: MetaData) -> list[Any]:
 def write_next(message: str) -> None:
     """Write what is missing, on a scratch database that has every revision so far."""
     engine = sqlite_engine("sqlite://", read_only=False, connections=1)
+    (directory() / "versions").mkdir(exist_ok=True)
     altering = any_written()
     with engine.begin() as tx:
         to_head(tx)

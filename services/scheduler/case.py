@@ -32,7 +32,7 @@ class Policy:
     open_migrations: int = 5
     mailboxes_per_customer: int = 64
     mailboxes_per_server: int = 16
-    releases_per_tick: int = 1000
+    releases_per_tick: int = 500
     check_timeout: Microseconds = 900 * 1_000_000
     waiting: Microseconds = 12 * 3600 * 1_000_000
     after_mx: Microseconds = 4 * 3600 * 1_000_000

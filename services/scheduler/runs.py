@@ -2,7 +2,21 @@
 
 from typing import Any
 
-from sqlalchemy import BigInteger, Integer, Text, and_, exists, func, insert, literal, select, update
+from sqlalchemy import (
+    BigInteger,
+    Insert,
+    Integer,
+    Text,
+    and_,
+    bindparam,
+    exists,
+    func,
+    insert,
+    literal,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy import case as choose
 
 from mailhaul.errors import RequestInvalid
@@ -150,39 +164,45 @@ def _enter(case: Case, run_no: int, row_id: str | None = None) -> int:
     """Put the rows that passed (or one of them) into a run, with one statement; returns how many."""
     ready = Phase.HELD if case.state is MigrationState.PAUSED else Phase.QUEUED
     scope = Scope.FIRST if case.policy.newest_first and run_no == 1 else Scope.BULK
+    values = {"of": case.id, "run": run_no, "ready": ready.value, "at": case.at, "scope": scope.value}
+    values |= {"turn": turn_of(scope), "one": row_id}
+    return case.tx.execute(_ENTER, values).rowcount
+
+
+def _entering() -> Insert:
+    """The statement of `_enter`, made once: building it took longer than running it."""
+    run_no, at = bindparam("run", type_=Integer), bindparam("at", type_=BigInteger)
+    one = bindparam("one", type_=Text)
     blocked = exists().where(
         _EARLIER.c.migration_id == row.c.migration_id,
         _EARLIER.c.mailbox_id == row.c.mailbox_id,
         _EARLIER.c.run_no < run_no,
         _unfinished_before,
     )
-    passed = [
-        row.c.migration_id == case.id,
+    entered = {
+        "migration_id": row.c.migration_id,
+        "run_no": run_no,
+        "mailbox_id": row.c.mailbox_id,
+        "row_id": row.c.row_id,
+        "customer_id": row.c.customer_id,
+        "source_server": func.lower(row.c.host),
+        "phase": choose((blocked, literal(Phase.BLOCKED.value, Text)), else_=bindparam("ready", type_=Text)),
+        "due_at": at,
+        "scope": bindparam("scope", type_=Text),
+        "turn": bindparam("turn", type_=Integer),
+    }
+    passed = select(*entered.values()).where(
+        row.c.migration_id == bindparam("of", type_=Text),
         row.c.left_out.is_(False),
         row.c.row_version > 0,
         row.c.check_version >= row.c.row_version,
         row.c.check_state == CheckState.PASSED.value,
-    ]
-    if row_id is not None:
-        passed.append(row.c.row_id == row_id)
-    source = select(
-        row.c.migration_id,
-        literal(run_no, Integer),
-        row.c.mailbox_id,
-        row.c.row_id,
-        row.c.customer_id,
-        func.lower(row.c.host),
-        _if(blocked, Phase.BLOCKED, ready),
-        literal(case.at, BigInteger),
-        literal(scope.value, Text),
-        literal(turn_of(scope), Integer),
-    ).where(*passed)
-    names = ["migration_id", "run_no", "mailbox_id", "row_id", "customer_id", "source_server", "phase", "due_at"]
-    return case.tx.execute(insert(mailbox_run).from_select([*names, "scope", "turn"], source)).rowcount
+        or_(one.is_(None), row.c.row_id == one),
+    )
+    return insert(mailbox_run).from_select(list(entered), passed)
 
 
-def _if(condition: Any, yes: Phase, no: Phase) -> Any:
-    return choose((condition, yes.value), else_=no.value)
+_ENTER = _entering()
 
 
 def _again(case: Case, which: Any, scope: Scope | None) -> int:

@@ -13,7 +13,7 @@ from services.scheduler.case import Case
 from services.scheduler.tables import timer
 from services.scheduler.words import RESTING, TimerKind
 
-AT_ONCE = 100  # timers fired in one transaction
+AT_ONCE = 50  # timers fired in one transaction
 NOWHERE = MigrationId("")
 
 

@@ -53,7 +53,7 @@ def validations(draw: st.DrawFn) -> list[e.Event]:
     return partitions(draw, [submission[:1], checks, *([row] for row in submission[1:])])
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(st.data())
 def test_joint_07_rows_and_verdicts_in_any_order(data: st.DataObject) -> None:
     order = data.draw(validations())
@@ -84,7 +84,7 @@ def settled(world: World) -> dict[str, list[tuple[object, ...]]]:
     return tables
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(st.data())
 def test_joint_15_answers_delivered_again_change_nothing(data: st.DataObject) -> None:
     """Two mailboxes' answers, in one partition, with any stretch of it delivered again."""
