@@ -4,7 +4,7 @@ MODULES = mailhaul services checker
 SOURCES = $(MODULES) tests $(wildcard benchmarks)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test faults check format joints setup setup-demo docs requirements clean
+.PHONY: help demo demo-stop test faults check format joints setup setup-demo docs requirements clean
 
 help: ## print this list
 	@echo "Mailhaul. Start with:  make demo"
@@ -33,6 +33,9 @@ format: setup ## put the code into house style
 joints: setup ## list the tests that carry the decisions at the seams between services
 	@$(PYTHON) -m pytest --collect-only -q --no-header -k test_joint_ >.joints 2>&1 || { cat .joints; rm -f .joints; exit 1; }
 	@sed -n 's/^\(.*\)::\(test_joint_\([0-9]*\).*\)$$/\3  \2  (\1)/p' .joints | sort; rm -f .joints
+
+demo-stop: ## end what `make demo KEEP=1` left running
+	@$(PYTHON) -m mailhaul.stack.demo --stop
 
 setup: ## install what is missing for the tests, and nothing else
 	@sh infra/setup/packages.sh test

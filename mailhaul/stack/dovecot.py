@@ -6,6 +6,7 @@ import shutil
 import signal
 import tempfile
 import time
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -75,6 +76,11 @@ class Dovecot:
     @property
     def alive(self) -> bool:
         return self._child is not None and self._child.alive
+
+    @property
+    def run_directory(self) -> Path:
+        """Sockets, apart from `directory` because their path must be short."""
+        return self._run
 
     @property
     def pid(self) -> int | None:
@@ -161,14 +167,14 @@ class Dovecot:
 
     def drop_sessions(self) -> int:
         """Kill the processes of open IMAP and POP3 sessions, and say how many; the server goes on."""
-        return self.signal_sessions(signal.SIGKILL)
+        return len(self.signal_sessions(signal.SIGKILL))
 
-    def signal_sessions(self, number: signal.Signals) -> int:
-        """Send a signal to the processes of open IMAP and POP3 sessions alone, and say how many there were."""
-        sessions = [pid for pid in self._processes() if _program(pid) in {"imap", "pop3"}]
+    def signal_sessions(self, number: signal.Signals, *, but: Collection[int] = ()) -> list[int]:
+        """Send a signal to the processes of open IMAP and POP3 sessions alone, and say which were sent it."""
+        sessions = [pid for pid in self._processes() if pid not in but and _program(pid) in {"imap", "pop3"}]
         for pid in sessions:
             _signal(pid, number)
-        return len(sessions)
+        return sessions
 
     def change(self, settings: DovecotSettings) -> None:
         """Restart it with other settings, on the same ports, users and mails."""
