@@ -8,4 +8,5 @@ pytest_plugins = [
     "tests.fixtures_world",
     "tests.fixtures_copier",
     "tests.fixtures_panel",
+    "tests.fixtures_panel_process",
 ]

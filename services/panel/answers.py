@@ -153,6 +153,7 @@ class Mailbox(BaseModel):
     """One row: an account that is being moved."""
 
     line: int
+    row_version: int  # grows with each correction that the scheduler granted
     mailbox_id: str
     destination: str
     host: str

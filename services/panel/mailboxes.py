@@ -94,7 +94,12 @@ def _rows(migration: MigrationId) -> Select[Any]:
     joined = panel_row.outerjoin(LIVE.row, own.row_id == known.row_id)
     state = func.coalesce(known.state, "waiting").label("state")
     return (
-        select(panel_row, state, *(known[name] for name in VERDICT))
+        select(
+            panel_row,
+            state,
+            func.coalesce(known.row_version, 1).label("row_version"),
+            *(known[name] for name in VERDICT),
+        )
         .select_from(joined)
         .where(own.migration_id == migration)
     )
@@ -120,7 +125,7 @@ def _mailboxes(
 
 
 def _mailbox(row: Row[Any], passes: list[MailboxRun], language: Language) -> Mailbox:
-    names = ("line", "mailbox_id", "destination", "host", "port", "tls", "source_user", "master_user")
+    names = ("line", "row_version", "mailbox_id", "destination", "host", "port", "tls", "source_user", "master_user")
     return Mailbox(**{name: row._mapping[name] for name in names}, check=_check(row, language), runs=passes)
 
 
