@@ -237,7 +237,7 @@ class Heart:
     async def _patience(self, teller: Teller, work: Work, error: Throttled) -> tuple[list[Event], datetime | None]:
         """A source is parked whole and once (joint 14); a destination without room parks this mailbox alone."""
         progressed = any(folder.progressed for folder in teller.folders)
-        asked = (error.retry_at - self.clock.now()).total_seconds() if error.retry_at else 0.0
+        asked = error.back_off or 0.0
         if error.side is Side.SOURCE:
             wait = int(max(asked, SERVER_WAIT) * SECOND)
             until = from_microseconds(await self.database.write(self._park_server, work.server, wait, error.code))
