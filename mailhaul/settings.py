@@ -80,6 +80,7 @@ class SMTPSettings(BaseModel):
     tls: str = Field("none", description="none | starttls | implicit")
     username: str = Field("", description="SMTP user")
     password: SecretStr = Field(SecretStr(""), description="SMTP password")
+    ca_file: Path | None = Field(None, description="CA certificates of the relay, when not the system's")
     sender: str = Field("Mailhaul <mailhaul@localhost>", description="From of every mail")
 
 

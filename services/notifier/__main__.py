@@ -17,6 +17,7 @@ from services.notifier.delivery import Delivery
 from services.notifier.heart import Notifier
 from services.notifier.letters import Platform
 from services.notifier.page import Pages
+from services.notifier.recipients import envelope_address
 from services.notifier.records import DNS
 from services.notifier.relay import Relay, RelaySettings
 
@@ -39,6 +40,8 @@ def relay(settings: Settings) -> RelaySettings:
         tls=smtp.tls,
         username=smtp.username,
         password=smtp.password.get_secret_value(),
+        ca_file=smtp.ca_file,
+        greet_as=envelope_address(smtp.sender).rpartition("@")[2],
     )
 
 

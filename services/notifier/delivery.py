@@ -7,21 +7,24 @@ leaves again with the same octets. At least once is all that SMTP can promise (R
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import timedelta
 from random import Random
 from typing import Any, Protocol
 
 import structlog
-from sqlalchemy import Connection, Row, exists, select, update
+from sqlalchemy import Connection, Row, delete, exists, select, update
 
-from mailhaul.db import SECOND, Database, from_microseconds, now, to_microseconds
+from mailhaul.db import SECOND, Database, Microseconds, from_microseconds, now, to_microseconds
 from mailhaul.errors import MailhaulError
 from mailhaul.events import NotificationChanged
 from mailhaul.failpoints import failpoint
 from mailhaul.ids import derive
 from mailhaul.kafka.bus import Bus, Message
-from mailhaul.kafka.outbox import Outbox, wait_until
+from mailhaul.kafka.outbox import Outbox
+from mailhaul.kafka.process import wait_until
 from mailhaul.retry import GiveUp, Policy, decide
-from services.notifier.tables import mail
+from mailhaul.topics import FACTS
+from services.notifier.tables import deleted, mail
 
 log = structlog.get_logger(__name__)
 
@@ -29,6 +32,7 @@ ACCEPTED = failpoint("notifier.accepted")
 # RFC 5321 §4.5.4.1 asks a sender not to give up before four or five days: 480 quarters of an hour.
 PATIENCE = Policy(failures=480, base=5.0, cap=900.0)
 BATCH = 20
+LOOKS_A_PURGE = 3_600
 
 
 class Conversation(Protocol):
@@ -55,7 +59,11 @@ class Delivery:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Until `stop`: send what is due, then wait for more."""
+        looks = 0
         while not stop.is_set():
+            if looks % LOOKS_A_PURGE == 0:
+                await self.db.write(_purge)
+            looks += 1
             self.due.clear()
             if not await self.send_due(stop):
                 await self._wait(stop)
@@ -80,6 +88,8 @@ class Delivery:
         return len(claimed)
 
     async def _send(self, relay: Conversation, row: Row[Any]) -> bool:
+        if not await self.db.write(self._renew, row):
+            return True
         try:
             await relay.send(row.sender, row.recipient, row.content)
         except MailhaulError as error:
@@ -120,9 +130,17 @@ class Delivery:
         )
         rows = list(tx.execute(query).all())
         claimed = [row.mail_id for row in rows]
-        until = instant + int(self.claim_seconds * SECOND)
-        tx.execute(update(mail).where(mail.c.mail_id.in_(claimed)).values(due_at=until))
+        tx.execute(update(mail).where(mail.c.mail_id.in_(claimed)).values(due_at=self._until(instant)))
         return rows
+
+    def _renew(self, tx: Connection, row: Row[Any]) -> bool:
+        """Before a mail leaves, its claim begins anew; False when it was deleted, or sent by whoever took it over."""
+        mine = (mail.c.mail_id == row.mail_id, mail.c.state == "pending")
+        renewed = tx.execute(update(mail).where(*mine).values(due_at=self._until(now(tx))))
+        return renewed.rowcount == 1
+
+    def _until(self, instant: Microseconds) -> Microseconds:
+        return instant + int(self.claim_seconds * SECOND)
 
     def _mark(self, tx: Connection, row: Row[Any], error: MailhaulError | None) -> list[Message]:
         standing = tx.execute(select(mail.c.state, mail.c.failures).where(mail.c.mail_id == row.mail_id)).one_or_none()
@@ -162,3 +180,10 @@ def _release(tx: Connection, mail_id: str) -> None:
     """Give a claimed mail back untried."""
     mine = (mail.c.mail_id == mail_id, mail.c.state == "pending")
     tx.execute(update(mail).where(*mine).values(due_at=now(tx)))
+
+
+def _purge(tx: Connection) -> None:
+    """Forget what no topic can bring back: settled mails and deleted migrations older than every record."""
+    old = now(tx) - FACTS // timedelta(microseconds=1)
+    tx.execute(delete(mail).where(mail.c.state != "pending", mail.c.created_at < old))
+    tx.execute(delete(deleted).where(deleted.c.deleted_at < old))

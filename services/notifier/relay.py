@@ -1,6 +1,7 @@
 """One conversation with the mail relay (RFC 5321) by aiosmtplib, and what its refusals mean."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from types import TracebackType
 
 import aiosmtplib
@@ -20,6 +21,8 @@ class RelaySettings:
     tls: str = "none"
     username: str = ""
     password: str = ""
+    ca_file: Path | None = None
+    greet_as: str = "localhost"  # our name in EHLO; the library would ask a resolver for one
 
     def __repr__(self) -> str:
         return f"RelaySettings({self.host}:{self.port})"
@@ -37,6 +40,8 @@ class Relay:
             start_tls=settings.tls == "starttls",
             username=settings.username or None,
             password=settings.password or None,
+            cert_bundle=str(settings.ca_file) if settings.ca_file else None,
+            local_hostname=settings.greet_as,
             timeout=SECONDS,
         )
 
@@ -86,5 +91,6 @@ def _unreachable(error: BaseException) -> Unreachable:
 def _refused(code: int, words: str) -> MailhaulError:
     # RFC 5321 §4.2.1: 5yz is permanent, 4yz may be tried again; -1 is aiosmtplib's word for no code at all.
     text = f"the mail relay answered {code}"
-    retryable = not 500 <= code <= 599
+    # RFC 4954 §6: 53z asks for authentication, which is the operator's to mend and no verdict on the mail.
+    retryable = not 500 <= code <= 599 or 530 <= code <= 539
     return ServerRefused("smtp_refused", text, side=Side.PLATFORM, retryable=retryable, server_text=words[:300])
