@@ -105,11 +105,14 @@ class Attempt:
             await asyncio.shield(self.worker.release(self.job.mailbox_id, epoch))
 
     async def _run(self) -> Result:
-        careful, saved, _ = await asyncio.gather(
-            self.ledger.write(books.open_pair, self.job.mailbox_id, self.job.pair_id),
-            self.ledger.read(books.saved_folders, self.job.pair_id),
-            self.session.open(),
-        )
+        opening = asyncio.create_task(self.session.open())
+        try:
+            careful = await self.ledger.write(books.open_pair, self.job.mailbox_id, self.job.pair_id)
+            saved = await self.ledger.read(books.saved_folders, self.job.pair_id)
+            await opening
+        finally:
+            opening.cancel()
+            await asyncio.gather(opening, return_exceptions=True)
         self.source, self.target = self.session.source, self.session.target
         here, there = await asyncio.gather(look(self.source), look(self.target))
         saved = await self._follow_renames(saved, here)

@@ -72,25 +72,32 @@ class Session:
     async def open(self) -> None:
         """Both ends at once; the first failure is raised, the source's when both fail."""
         results = await asyncio.gather(
-            self._source_access.open(Side.SOURCE),
-            self._target_access.open(Side.DESTINATION),
+            self._open(self._source_access, Side.SOURCE),
+            self._open(self._target_access, Side.DESTINATION),
             return_exceptions=True,
         )
-        self._opened += [result for result in results if isinstance(result, IMAPConnection)]
         for result in results:
             if isinstance(result, BaseException):
                 self.close()
                 raise result
-        self.source, self.target = self._opened
+            if result.side is Side.SOURCE:
+                self.source = result
+            else:
+                self.target = result
+
+    async def _open(self, access: Access, side: Side) -> IMAPConnection:
+        # Entered as soon as it stands, so that whoever is cancelled meanwhile leaves nothing open.
+        connection = await access.open(side)
+        self._opened.append(connection)
+        return connection
 
     async def more_targets(self) -> Sequence[IMAPConnection]:
         """As many connections to the destination as one mailbox may have, the first among them."""
         wanted = max(0, self._most - 1)
         opened = await asyncio.gather(
-            *(self._target_access.open(Side.DESTINATION) for _ in range(wanted)), return_exceptions=True
+            *(self._open(self._target_access, Side.DESTINATION) for _ in range(wanted)), return_exceptions=True
         )
         extra = [each for each in opened if isinstance(each, IMAPConnection)]
-        self._opened += extra
         for each in opened:
             if isinstance(each, asyncio.CancelledError):
                 raise each

@@ -8,6 +8,8 @@ from pathlib import Path
 from random import Random
 from uuid import uuid4
 
+from sqlalchemy.exc import OperationalError
+
 from mailhaul import failpoints
 from mailhaul.clock import SystemClock
 from mailhaul.db import open_database
@@ -55,6 +57,10 @@ def main() -> int:
     except RequestInvalid as error:
         sys.stderr.write(f"{error.text}\n")
         return USAGE
+    except OperationalError as error:
+        # SQLite has one writer; a process that was stopped in the middle of a transaction holds it until it wakes.
+        sys.stderr.write(f"the ledger is held by another process: {error.orig}\n")
+        return AGAIN
     except (MailhaulError, OSError) as error:
         sys.stderr.write(f"{error}\n")
         return FAILED

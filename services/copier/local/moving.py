@@ -59,12 +59,18 @@ class Mover:
                 await self._move(move)
 
         renewing = asyncio.create_task(self._renew())
+        moving = [asyncio.create_task(one(move)) for move in moves]
         try:
-            async with asyncio.TaskGroup() as group:
-                for move in moves:
-                    group.create_task(one(move))
+            # A worker that cannot renew its leases must not go on: its failure is the command's.
+            pending = {renewing, *moving}
+            while pending != {renewing} and not renewing.done():
+                done, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
+                for task in done:
+                    task.result()
         finally:
-            renewing.cancel()
+            for task in (renewing, *moving):
+                task.cancel()
+            await asyncio.gather(renewing, *moving, return_exceptions=True)
         return moves
 
     async def _renew(self) -> None:
