@@ -8,7 +8,7 @@ import asyncio
 import json
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +55,6 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--source-only", action="store_true", help="leave the destination out")
     made.add_argument("--ca-file", type=Path, metavar="FILE", help="certificates to trust beside the system's")
     made.add_argument("--allow-network", action="append", default=[], metavar="CIDR", help="a private network to dial")
-    made.add_argument("--any-port", action="store_true", help="dial ports beside those of the settings")
     made.add_argument("--include-trash", action="store_true")
     made.add_argument("--include-junk", action="store_true")
     made.add_argument("--skip-folder", action="append", default=[], metavar="NAME")
@@ -113,14 +112,13 @@ def _checker(options: argparse.Namespace, settings: Settings, clock: Clock) -> C
     if options.ca_file:
         source = source.model_copy(update={"ca_file": options.ca_file})
         platform = platform.model_copy(update={"ca_file": options.ca_file})
-    if options.any_port:
-        source = source.model_copy(update={"ports": []})
     destination = None
     if not options.source_only:
         if not platform.master_user:
             raise RequestInvalid("no_master", "set the platform's master user, or leave it out with --source-only")
         destination = wiring.destination(platform, source)
-    policy = wiring.source_policy(source, more_networks=options.allow_network)
+    # Whoever checks a file by hand means the ports in it: the list of ports is for files that customers upload.
+    policy = replace(wiring.source_policy(source, more_networks=options.allow_network), ports=None)
     return Checker(policy, destination, wiring.gate(settings.validator, clock), clock)
 
 

@@ -21,7 +21,7 @@ def source_policy(settings: SourceSettings, *, more_networks: Sequence[str] = ()
         raise RequestInvalid("bad_network", "a network is written 192.0.2.0/24") from error
     return DialPolicy(
         allow=networks,
-        ports=frozenset(settings.ports) or None,
+        ports=frozenset(settings.ports),
         connect_timeout=settings.connect_timeout,
         limits=Limits(stall_window=settings.progress_timeout),
         context=tls_context(settings.ca_file),

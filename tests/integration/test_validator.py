@@ -182,7 +182,6 @@ def settings_of(servers: Servers, **changes: Any) -> Settings:
             },
             "source": {
                 "allow_networks": ["127.0.0.0/8"],
-                "ports": [],
                 "ca_file": servers.authority.ca_file,
                 "connect_timeout": 5,
             },
@@ -201,7 +200,7 @@ async def world_of(servers: Servers, url: str, **changes: Any) -> AsyncIterator[
     await db.write(lambda tx: directory.grant(tx, CUSTOMER, "example.org", "operator", 0))
     gate = wiring.gate(settings.validator, clock)
     checker = Checker(
-        wiring.source_policy(settings.source),
+        replace(wiring.source_policy(settings.source), ports=None),
         wiring.destination(settings.platform, settings.source),
         gate,
         clock,
@@ -469,7 +468,7 @@ def test_joint_36_check_does_the_same_by_hand_and_stores_nothing(
     good = row.format(port=servers.source.imaps_port, password=PASSWORD)
     bad = "bob@example.org;127.0.0.1;bob@old.example.com;wrong-canary\r\n"
     settings = settings_of(servers, state_dir=home)
-    words = [str(file), "--allow-network", "127.0.0.0/8", "--any-port"]
+    words = [str(file), "--allow-network", "127.0.0.0/8"]
     file.write_text(good, encoding="utf-8")
     assert check_file(words, settings) == 0
     assert "1: alice@example.org: 8 messages" in capsys.readouterr().out
