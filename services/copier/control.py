@@ -48,7 +48,7 @@ class Control:
         self._standing = await self._worker.renew()
         self._renewed = self._clock.monotonic()
 
-    def stopped(self, work: Work) -> str:
+    def _stopped(self, work: Work) -> str:
         """Why this work may not go on at all; empty when it may."""
         reason = self._standing.stops.reason(
             mailbox=work.mailbox, migration=work.migration, customer=work.customer, server=work.server
@@ -63,7 +63,7 @@ class Control:
             at = self._clock.monotonic()
             if at - self._renewed > self._worker.lease / SECOND:
                 return LEASE_LOST
-            if reason := self.stopped(work):
+            if reason := self._stopped(work):
                 return reason
             if work.server in self._standing.parked:
                 return THROTTLED

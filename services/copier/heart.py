@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from random import Random
 
@@ -84,7 +84,7 @@ class Heart:
 
     async def _triggered(self, trigger: RunTriggered) -> AsyncIterator[Event | Message]:
         TAKING_UP()
-        standing = await self.database.write(runs.take_up, trigger)
+        standing = await self.database.write(_take_up, trigger)
         if standing.old:
             return
         teller = Teller(trigger, self.clock)
@@ -95,9 +95,8 @@ class Heart:
                 yield message
             return
         work = Work(trigger.mailbox_id, trigger.migration_id, trigger.customer_id, teller.server)
-        stopped = standing.stopped or self.control.stopped(work)
-        if stopped:
-            answer = teller.changed(Change.STOPPED, reason=stopped)
+        if standing.stopped:
+            answer = teller.changed(Change.STOPPED, reason=standing.stopped)
         else:
             try:
                 job = await self.database.write(self._prepare, trigger)
@@ -296,6 +295,20 @@ class Reporter:
         if last is None or at - last >= self.seconds:
             self.last[folder.folder_id] = at
             self.said.put_nowait(self.teller.progressed(folder))
+
+
+def _take_up(tx: Connection, trigger: RunTriggered) -> runs.Standing:
+    standing = runs.take_up(tx, trigger)
+    if standing.old or standing.answer or standing.stopped:
+        return standing
+    # A stop stands first in SQL (joint 9): what has not begun is told by the table itself, not by the last renewal.
+    reason = budget.stops(tx).reason(
+        mailbox=trigger.mailbox_id,
+        migration=trigger.migration_id,
+        customer=trigger.customer_id,
+        server=trigger.source.host.lower(),
+    )
+    return replace(standing, stopped=reason or "")
 
 
 def pair_of(trigger: RunTriggered) -> str:
