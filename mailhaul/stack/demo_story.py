@@ -76,7 +76,7 @@ class Story:
         if found is None:
             raise StackFailed("demo_failed", "mailhaul submit named no migration")
         self.code = found[0]
-        self.voice.run("wait", self.code, "--for", "valid", "--timeout", "60", allowed=(INVALID,))
+        self.voice.run("wait", self.code, "--for", "valid", "--timeout", "5m", allowed=(INVALID,))
         self.voice.run("mailboxes", self.code, "--state", "failed")
 
     def correct(self) -> None:
@@ -90,7 +90,7 @@ class Story:
             *self._password(UNREACHABLE_LINE),
         )
         self.voice.run("fix", self.code, "--line", str(left_out), "--leave-out")
-        self.voice.run("wait", self.code, "--for", "valid", "--timeout", "60")
+        self.voice.run("wait", self.code, "--for", "valid", "--timeout", "5m")
 
     def first_run(self) -> None:
         self.voice.step("The first run")

@@ -166,12 +166,13 @@ class Supervisor:
     def _stop(self) -> None:
         """Ask every service at once, wait for each, then stop the broker that they needed until now."""
         self._tell(StackState.STOPPING)
-        running = [post.child for post in self._posts if post.child is not None]
-        for child in running:
+        running = [(post.name, post.child) for post in self._posts if post.child is not None]
+        for _, child in running:
             child.send(signal.SIGTERM)
-        deadline = time.monotonic() + STOP_TIMEOUT
-        for child in running:
-            child.stop(timeout=max(0.1, deadline - time.monotonic()))
+        began = time.monotonic()
+        for name, child in running:
+            status = child.stop(timeout=max(0.1, began + STOP_TIMEOUT - time.monotonic()))
+            self._say("service_stopped", service=name, status=status, seconds=round(time.monotonic() - began, 1))
         for post in self._posts:
             post.child = None
         if self._broker is not None:
