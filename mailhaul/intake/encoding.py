@@ -34,8 +34,11 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
+    """Lines that could be read; of those that could not, `faulty` in all, as many faults as a file may have rows."""
+
     lines: tuple[Line, ...]
     faults: tuple[Remark, ...]
+    faulty: int = 0
 
 
 def decode(data: bytes, limits: Limits) -> Decoded:
@@ -51,7 +54,7 @@ def decode(data: bytes, limits: Limits) -> Decoded:
             lines.append(line)
         if fault is not None:
             faults.append(fault)
-    return Decoded(tuple(lines), tuple(faults))
+    return Decoded(tuple(lines), tuple(faults[: limits.rows]), len(faults))
 
 
 def _whole_file_fault(data: bytes, limits: Limits) -> Remark | None:

@@ -36,7 +36,7 @@ def parse(
     decoded = decode(data, limits)
     reader = _Reader(DIALECTS[kind], limits, owners, forbidden)
     reader.faults.extend(decoded.faults)
-    reader.read = len({fault.line for fault in decoded.faults if fault.line})
+    reader.read = decoded.faulty
     reader.take(decoded.lines)
     if not reader.read and not decoded.faults:
         headed = any(notice.rule is Rule.HEADER_SKIPPED for notice in reader.notices)
@@ -77,7 +77,7 @@ class _Reader:
                 beyond = beyond or line.number
                 continue
             skip = self._one(line, filled[index + 1 : index + LINES_IN_A_CELL])
-        if beyond:
+        if self.read > self.limits.rows:
             rule, expected = Rule.TOO_MANY_ROWS, self.limits.rows
             self.faults.append(Remark(rule=rule, line=beyond, expected=expected, got=self.read))
 

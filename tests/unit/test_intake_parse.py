@@ -264,6 +264,12 @@ def test_rows_beyond_the_limit_are_counted_beside_the_faults_before() -> None:
     assert (parsed.faults[1].expected, parsed.faults[1].got) == (2, 4)
 
 
+def test_number_of_faults_is_bounded_whatever_the_file_is() -> None:
+    parsed = parse(b"\xff\n" * 100_000, Kind.STANDARD)
+    assert [fault.rule for fault in parsed.faults] == [Rule.TOO_MANY_ROWS] + [Rule.ENCODING] * 500
+    assert parsed.faults[0].got == parsed.read == 100_000
+
+
 @pytest.mark.parametrize(
     "header",
     [
