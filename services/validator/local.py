@@ -8,38 +8,26 @@ import asyncio
 import json
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from mailhaul import intake
 from mailhaul.addresses import is_allowed
 from mailhaul.clock import Clock, SystemClock
 from mailhaul.dial import IMPLICIT, NONE, STARTTLS
-from mailhaul.errors import RequestInvalid, Side
+from mailhaul.errors import RequestInvalid
 from mailhaul.events import Endpoint, Rules
 from mailhaul.ids import MigrationId
 from mailhaul.settings import Settings
 from mailhaul.states import CheckState
-from mailhaul.texts.catalogue import explain, row_failed
-from mailhaul.texts.files import remark_place, remark_sentence
-from mailhaul.texts.language import Language, spoken
-from mailhaul.texts.numbers import number, size
+from mailhaul.texts.language import spoken
 from services.validator import wiring
 from services.validator.check import Checker, Subject
-from services.validator.verdict import Verdict
+from services.validator.report import Checked, as_json, as_text
 
 DONE, FAILED, USAGE = 0, 1, 2
 TYPES = {"standard-ssl": (IMPLICIT, 993), "standard-starttls": (STARTTLS, 143), "standard-no-ssl": (NONE, 143)}
 NOBODY = MigrationId("local")
-
-
-@dataclass(frozen=True, slots=True)
-class Checked:
-    """A row and what its check came to."""
-
-    row: intake.Row
-    verdict: Verdict
 
 
 def parser() -> argparse.ArgumentParser:
@@ -120,75 +108,6 @@ def _checker(options: argparse.Namespace, settings: Settings, clock: Clock) -> C
     # Whoever checks a file by hand means the ports in it: the list of ports is for files that customers upload.
     policy = replace(wiring.source_policy(source, more_networks=options.allow_network), ports=None)
     return Checker(policy, destination, wiring.gate(settings.validator, clock), clock)
-
-
-def as_json(parsed: intake.Parsed, checked: Sequence[Checked]) -> dict[str, Any]:
-    """Everything, for programs; no user and no password."""
-    return {
-        "faults": [{"line": fault.line, "field": fault.field, "rule": str(fault.rule)} for fault in parsed.faults],
-        "notices": [
-            {"line": notice.line, "field": notice.field, "rule": str(notice.rule)} for notice in parsed.notices
-        ],
-        "rows": [_row(each) for each in checked],
-    }
-
-
-def _row(each: Checked) -> dict[str, Any]:
-    verdict, sums = each.verdict, each.verdict.inventory
-    return {
-        "line": each.row.line,
-        "destination": each.row.destination,
-        "state": str(verdict.state),
-        "side": verdict.side,
-        "code": verdict.code,
-        "detail": verdict.detail,
-        "address": verdict.pinned_address,
-        "folders": sums.folders,
-        "messages": sums.messages,
-        "octets": sums.octets,
-        "left_out_messages": sums.left_out_messages,
-        "left_out_octets": sums.left_out_octets,
-        "oversize_messages": sums.oversize_messages,
-        "plan": [
-            {
-                "source": line.decision.source_name,
-                "destination": line.decision.destination_name,
-                "role": str(line.decision.role),
-                "action": str(line.decision.action),
-                "reason": str(line.decision.reason),
-                "messages": line.messages,
-                "octets": line.octets,
-            }
-            for line in sums.lines
-        ],
-    }
-
-
-def as_text(parsed: intake.Parsed, checked: Sequence[Checked], language: Language) -> list[str]:
-    """The same for people, a line each."""
-    lines = [
-        f"{remark_place(remark, language)}: {remark_sentence(remark, language)}"
-        for remark in (*parsed.notices, *parsed.faults)
-    ]
-    return lines + [_line(each, language) for each in checked]
-
-
-def _line(each: Checked, language: Language) -> str:
-    verdict, sums = each.verdict, each.verdict.inventory
-    if verdict.state is not CheckState.PASSED:
-        side = Side(verdict.side)
-        if verdict.state is CheckState.FAILED:
-            said = row_failed(each.row.line, verdict.code, language, side)
-        else:
-            said = f"{each.row.line}: {explain(verdict.code, language, side).text}"
-        return f"{said} ({verdict.detail})" if verdict.detail else said
-    parts = [f"{number(sums.messages, language)} messages", size(sums.octets, language)]
-    parts += [f"{number(sums.folders, language)} folders"]
-    if sums.left_out_messages:
-        parts.append(f"{number(sums.left_out_messages, language)} messages left out by the rules")
-    if sums.oversize_messages:
-        parts.append(f"{number(sums.oversize_messages, language)} messages over the size limit")
-    return f"{each.row.line}: {each.row.destination}: " + ", ".join(parts)
 
 
 def main(words: Sequence[str], settings: Settings) -> int:

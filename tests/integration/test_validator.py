@@ -471,7 +471,7 @@ def test_joint_36_check_does_the_same_by_hand_and_stores_nothing(
     words = [str(file), "--allow-network", "127.0.0.0/8"]
     file.write_text(good, encoding="utf-8")
     assert check_file(words, settings) == 0
-    assert "1: alice@example.org: 8 messages" in capsys.readouterr().out
+    assert "Line 1, alice@example.org: 5 folders, 8 messages" in capsys.readouterr().out
     file.write_text(bad, encoding="utf-8")
     assert check_file([*words, "-o", "json"], settings) == 1
     shown = capsys.readouterr()
