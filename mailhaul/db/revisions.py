@@ -12,7 +12,7 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
+from alembic.script import Script, ScriptDirectory
 from sqlalchemy import Connection, MetaData
 
 from mailhaul.db.engine import sqlite_engine
@@ -51,9 +51,17 @@ def write_next(message: str) -> None:
             number = f"{len(list(ScriptDirectory.from_config(_config()).walk_revisions())) + 1:04d}"
             config = _config(connection=tx, owner=owner, altering=altering)
             title = f"{message}: {owner}" if message else f"Tables of {owner}"
-            command.revision(config, message=title, autogenerate=True, rev_id=number)
+            script = command.revision(config, message=title, autogenerate=True, rev_id=number)
+            if isinstance(script, Script):
+                _tidy(Path(script.path))
             to_head(tx)
     engine.dispose()
+
+
+def _tidy(file: Path) -> None:
+    """Without Alembic's own remarks, which say nothing about the tables."""
+    lines = file.read_text(encoding="utf-8").splitlines(keepends=True)
+    file.write_text("".join(line for line in lines if not line.strip().startswith("# ###")), encoding="utf-8")
 
 
 def _config(**attributes: Any) -> Config:
