@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.hpke import AEAD, KDF, KEM, Suite
 from pydantic import SecretStr
 from sqlalchemy import BigInteger, Column, Connection, Index, LargeBinary, Table, Text, delete, select, update
 
+from mailhaul.addresses import BadHost, parse_host
 from mailhaul.db import Microseconds, metadata
 from mailhaul.errors import SecretUnavailable, Side
 from mailhaul.events import Endpoint
@@ -105,8 +106,10 @@ def canonical_endpoints(endpoints: Iterable[Endpoint]) -> tuple[str, ...]:
 
 
 def _canonical_host(host: str) -> str:
-    lowered = host.strip().rstrip(".").lower()
-    return lowered if lowered.isascii() else lowered.encode("idna").decode("ascii")
+    try:
+        return parse_host(host)
+    except BadHost:  # refused elsewhere; one spelling of it is enough here
+        return host.strip().lower()
 
 
 def _key_info(customer_id: str, migration_id: str) -> bytes:

@@ -2,6 +2,7 @@
 
 from sqlalchemy import Connection, delete, select
 
+from mailhaul.addresses import BadHost, parse_address, parse_host
 from mailhaul.db import Microseconds, insert_missing
 from mailhaul.directory.tables import directory_domain
 from mailhaul.errors import RequestInvalid
@@ -10,14 +11,14 @@ from mailhaul.ids import CustomerId
 
 def canonical_domain(domain: str) -> str:
     """A domain in its one spelling. Raises RequestInvalid(`bad_domain`) when it is none."""
-    name = domain.strip().rstrip(".").lower()
+    # IDNA 2008 as the dial policy and the intake read it: to Python's own codec `faß.de` would be `fass.de`.
     try:
-        encoded = name.encode("idna").decode("ascii")
-    except UnicodeError as error:
+        name = parse_host(domain)
+    except BadHost as error:
         raise RequestInvalid("bad_domain", "a domain looks like example.com") from error
-    if "." not in encoded or any(not part or len(part) > 63 for part in encoded.split(".")) or "@" in encoded:
+    if "." not in name or parse_address(name) is not None:
         raise RequestInvalid("bad_domain", "a domain looks like example.com")
-    return encoded
+    return name
 
 
 def grant(tx: Connection, customer_id: CustomerId, domain: str, granted_by: str, at: Microseconds) -> str:

@@ -19,6 +19,10 @@ async def test_joint_29_only_granted_domains_are_destinations(database: Database
     assert not await database.read(directory.granted, TWO, "example.org")
     assert not await database.read(directory.granted, ONE, "sub.example.org")
     assert not await database.read(directory.granted, ONE, "no domain")
+    await database.write(directory.grant, ONE, "faß.example", "operator", 3)
+    assert not await database.read(directory.granted, ONE, "fass.example")
+    assert await database.read(directory.granted, ONE, "xn--fa-hia.example")
+    await database.write(directory.revoke, ONE, "faß.example")
     assert await database.read(directory.granted_domains) == [(ONE, "example.org"), (TWO, "xn--mnchen-3ya.example")]
     assert await database.read(directory.granted_domains, ONE) == [(ONE, "example.org")]
     assert await database.write(directory.revoke, ONE, "example.org")
