@@ -27,7 +27,10 @@ def picture(shown: Mapping[str, Any], boxes: Sequence[Mapping[str, Any]], height
     for box in lines[:room]:
         made.add_row(*_line(box))
     more = len(lines) - room
-    parts: list[RenderableType] = [_title(shown), _bar(shown["account"], shown["expected_messages"], 60), made]
+    # A bar by itself ends without a line break; a grid adds it.
+    whole = Table.grid()
+    whole.add_row(_bar(shown["account"], shown["expected_messages"], 60))
+    parts: list[RenderableType] = [_title(shown), whole, made]
     if more > 0:
         parts.append(Text(f"and {more} more", style="dim"))
     parts.append(Text(account(shown["account"]), style="dim"))
