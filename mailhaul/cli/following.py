@@ -2,6 +2,7 @@
 
 import sys
 import time
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import Annotated, Any
 
@@ -9,12 +10,13 @@ import typer
 
 from mailhaul.cli.client import Panel, of
 from mailhaul.cli.exits import CommandFailed, Exit
-from mailhaul.cli.goals import Goal, Verdict, judge, resting
+from mailhaul.cli.goals import Goal, Verdict, judge, moving, resting
 from mailhaul.cli.output import Form, Output, account, counted, following, line, note, word
 from mailhaul.cli.session import panel
 from mailhaul.cli.submitting import Code
 
 LOOK = 0.5
+FOLLOWING = 5.0  # seconds
 
 
 class Target(StrEnum):
@@ -72,9 +74,23 @@ def watch(
         raise typer.Exit(int(verdict.code))
 
 
+class Rest:
+    """Says when nothing moves any more; topics are read side by side, so the mailboxes get a moment to follow."""
+
+    def __init__(self) -> None:
+        self._since: float | None = None
+
+    def reached(self, shown: Mapping[str, Any]) -> bool:
+        if not resting(shown):
+            self._since = None
+            return False
+        self._since = self._since or time.monotonic()
+        return not moving(shown) or time.monotonic() - self._since > FOLLOWING
+
+
 def _lines(api: Panel, code: str, output: Form) -> dict[str, Any]:
     """A line whenever something has changed."""
-    said = ""
+    said, rest = "", Rest()
     while True:
         shown: dict[str, Any] = api.get(of(code))
         told = f"{word(shown['status'])}  {counted(shown['mailboxes'] or shown['checks'])}  {account(shown['account'])}"
@@ -82,7 +98,7 @@ def _lines(api: Panel, code: str, output: Form) -> dict[str, Any]:
             line(shown) if output is Form.JSON else typer.echo(f"{shown['code']}  {told}")
             sys.stdout.flush()
             said = told
-        if resting(shown):
+        if rest.reached(shown):
             return shown
         time.sleep(LOOK)
 
@@ -92,12 +108,13 @@ def _live(api: Panel, code: str) -> dict[str, Any]:
 
     from mailhaul.cli.picture import picture
 
+    rest = Rest()
     with Live(refresh_per_second=4, transient=False) as live:
         while True:
             shown: dict[str, Any] = api.get(of(code))
             boxes = list(api.pages(of(code, "mailboxes"), "mailboxes", limit=500))
             live.update(picture(shown, boxes, live.console.height))
-            if resting(shown):
+            if rest.reached(shown):
                 return shown
             time.sleep(LOOK)
 

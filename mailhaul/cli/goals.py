@@ -47,6 +47,11 @@ def resting(shown: Mapping[str, Any]) -> bool:
     return judge(shown, Goal.DONE) is not None
 
 
+def moving(shown: Mapping[str, Any]) -> bool:
+    """Whether mailboxes are still shown at work."""
+    return any(shown["mailboxes"].get(state) for state in ("scanning", "copying"))
+
+
 def _stuck(shown: Mapping[str, Any], state: str) -> Verdict | None:
     """A state that only a person can leave."""
     code = str(shown["code"])

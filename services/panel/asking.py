@@ -1,5 +1,6 @@
 """What people ask for becomes `...Requested` events in the outbox; the scheduler decides (joints 4 and 8)."""
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
@@ -41,6 +42,8 @@ class Asked:
         }
 
 
+# A refusal undoes one correction: what an earlier one replaced is known no more.
+_KEPT = ("mailbox_id", "destination", "host", "port", "tls", "source_user", "master_user", "secret_ref")
 Make: TypeAlias = Callable[[Connection, Asked], Request]
 
 
@@ -222,6 +225,13 @@ def _secret(
     return new.secret_ref
 
 
+def take_back(tx: Connection, request_id: str) -> None:
+    """A correction was refused: the row is what it was before."""
+    row = tx.execute(select(panel_row).where(panel_row.c.asked_by == request_id)).one_or_none()
+    if row is not None and row.before:
+        tx.execute(update(panel_row).where(panel_row.c.row_id == row.row_id).values(json.loads(row.before)))
+
+
 def _keep(tx: Connection, new: events.CorrectRowRequested, row: Row[Any]) -> None:
     """Remember the row as asked, for the next correction. Raises RequestInvalid(`csv_duplicate_destination`)."""
     box = mailbox_id(new.destination)
@@ -242,5 +252,7 @@ def _keep(tx: Connection, new: events.CorrectRowRequested, row: Row[Any]) -> Non
             source_user=new.source_user,
             master_user=new.master_user,
             secret_ref=new.secret_ref,
+            asked_by=new.event_id,
+            before=json.dumps({name: row._mapping[name] for name in _KEPT}),
         )
     )

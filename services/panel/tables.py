@@ -44,6 +44,8 @@ panel_row = Table(
     Column("source_user", Text, nullable=False),
     Column("master_user", Text, nullable=False),
     Column("secret_ref", Text, nullable=False),
+    Column("asked_by", Text, nullable=False, server_default=""),  # the correction that made it what it is
+    Column("before", Text, nullable=False, server_default=""),  # JSON: the row without that correction
     UniqueConstraint("migration_id", "line"),
 )
 

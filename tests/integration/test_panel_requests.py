@@ -73,18 +73,7 @@ async def test_joint_04_own_submissions_are_never_404_before_the_projection(pane
 async def test_joint_04_a_refusal_reaches_whoever_asked(panel: PanelWorld) -> None:
     code = await panel.submitted()
     event = await ask(panel, code, "pause")
-    refusal = events.RequestRefused(
-        event_id="refusal",
-        at=AT,
-        migration_id=event.migration_id,
-        customer_id=event.customer_id,
-        state=MigrationState.VALID,
-        state_seq=3,
-        request_id=event.event_id,
-        request="PauseRequested",
-        code="not_running",
-    )
-    await panel.project([event, refusal])
+    await panel.project([event, refusal(event, "not_running")])
     async with panel.client(**{"Accept-Language": "it-IT"}) as client:
         state = (await client.get(f"/api/v1/migrations/{code}/requests/{event.event_id}")).json()
     assert state["refused"]["code"] == "not_running"
@@ -126,6 +115,20 @@ async def test_joint_08_a_correction_asks_with_the_whole_row(panel: PanelWorld) 
     async with panel.client() as client:
         shown = await client.get(f"/api/v1/migrations/{code}/mailboxes/anna.new@example.com")
     assert shown.json()["line"] == 1
+
+
+async def test_a_refused_correction_is_taken_back(panel: PanelWorld) -> None:
+    code = await panel.submitted()
+    await panel.publish_once()
+    row = next(e for e in panel.published("mailhaul.rows") if isinstance(e, events.RowSubmitted) and e.line == 1)
+    change = {"password": "x", "host": "imap.example.net", "destination": "other@example.com"}
+    asked = await ask(panel, code, "rows/1/correct", change)
+    refused = refusal(asked, "not_correctable")
+    for _ in range(2):
+        async for _ in Handler(panel.desk.db, panel.desk.outbox).handle(refused):
+            pytest.fail("a refusal yields nothing")
+    again = await ask(panel, code, "rows/1/correct", {"destination": "third@example.com"})
+    assert (again.source, again.secret_ref) == (row.source, row.secret_ref)
 
 
 @pytest.mark.joint(31)
@@ -183,6 +186,20 @@ async def test_joint_10_the_panel_drops_its_rows_with_the_migration(panel: Panel
             ).all()
         )
         assert rows == [], table.name
+
+
+def refusal(asked: events.Request, code: str) -> events.RequestRefused:
+    return events.RequestRefused(
+        event_id="refusal",
+        at=AT,
+        migration_id=asked.migration_id,
+        customer_id=asked.customer_id,
+        state=MigrationState.VALID,
+        state_seq=3,
+        request_id=asked.event_id,
+        request=type(asked).__name__,
+        code=code,
+    )
 
 
 def deleted(migration: MigrationId, customer: CustomerId) -> events.MigrationDeleted:

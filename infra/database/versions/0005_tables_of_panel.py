@@ -57,6 +57,8 @@ def upgrade() -> None:
         sa.Column("source_user", sa.Text(), nullable=False),
         sa.Column("master_user", sa.Text(), nullable=False),
         sa.Column("secret_ref", sa.Text(), nullable=False),
+        sa.Column("asked_by", sa.Text(), server_default="", nullable=False),
+        sa.Column("before", sa.Text(), server_default="", nullable=False),
         sa.PrimaryKeyConstraint("row_id", name=op.f("panel_row_pk")),
         sa.UniqueConstraint("migration_id", "line", name=op.f("panel_row_migration_id_line_uq")),
     )
