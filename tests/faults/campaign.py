@@ -12,14 +12,15 @@ from enum import StrEnum
 from pathlib import Path
 
 from mailhaul.stack.corpus import Corpus
-from tests.faults.engines import SETTLE_AFTER, Engine
+from tests.faults.engines import SETTLE_AFTER, Copier, Engine
 from tests.faults.stage import Stage, Verdict
 
 FINISH_SECONDS = 90.0
 RESTARTS = 30
 AIMED = 0.8  # this share of the blows falls while pushes are under way, the rest at any instant of the run
-AFTER_FIRST_PUSH = 0.25
-TEMPORARY = 75  # EX_TEMPFAIL: "run again"
+ENTERED = 120  # at most so many messages are copied before an aimed blow: a round takes several
+A_LITTLE = 0.03
+DONE, FAILED, TEMPORARY = 0, 1, 75  # the last is EX_TEMPFAIL: "run again"
 
 
 class Act(StrEnum):
@@ -55,6 +56,20 @@ class Round:
     acts: list[str] = field(default_factory=list)
     verdict: Verdict | None = None
     trouble: str = ""
+    reported: int = 0  # possible second copies that the copier named and left to a person
+
+    @property
+    def exact(self) -> bool:
+        """Say whether the checker found nothing at all."""
+        return not self.trouble and self.verdict is not None and self.verdict.exact
+
+    @property
+    def honest(self) -> bool:
+        """Say whether every message is there and each one that is there twice was reported by the copier."""
+        if self.exact:
+            return True
+        seen = self.verdict
+        return not self.trouble and seen is not None and seen.only_doubled and seen.doubled <= self.reported
 
     @property
     def name(self) -> str:
@@ -74,28 +89,36 @@ class Outcome:
     @property
     def clean(self) -> bool:
         """Say whether every round ended exact."""
-        return all(not r.trouble and r.verdict is not None and r.verdict.exact for r in self.rounds)
+        return all(each.exact for each in self.rounds)
+
+    @property
+    def honest(self) -> bool:
+        """Say whether nothing was lost or altered, and nothing doubled without being reported."""
+        return all(each.honest for each in self.rounds)
 
     def closing_line(self) -> str:
         """Return the one line that says it all."""
         lost = sum(r.verdict.lost for r in self.rounds if r.verdict)
         doubled = sum(r.verdict.doubled for r in self.rounds if r.verdict)
-        bad = sum(bool(r.trouble) or r.verdict is None or not r.verdict.exact for r in self.rounds)
+        told = sum(r.verdict.doubled for r in self.rounds if r.verdict and not r.exact and r.honest)
+        bad = sum(not each.exact for each in self.rounds)
         acts = ", ".join(f"{count} {act}" for act, count in sorted(self.done.items()))
-        acts += f" ({self.met} met pushes under way)"
-        verdict = "clean" if self.clean else "NOT CLEAN"
+        verdict = "clean" if self.clean else "every double reported" if self.honest else "NOT CLEAN"
         return (
-            f"faults: seed {self.plan.seed}: {len(self.rounds)} rounds, {acts}: "
-            f"{lost} lost, {doubled} doubled, {bad} rounds not exact: {verdict}"
+            f"faults: seed {self.plan.seed}: {len(self.rounds)} rounds, {acts} ({self.met} met pushes under way): "
+            f"{lost} lost, {doubled} doubled ({told} of them reported), {bad} rounds not exact: {verdict}"
         )
+
+    def _log(self, each: Round) -> str:
+        return (each.ledger / "copier.log").read_text("utf-8", "replace")[-3000:]
 
     def failures(self) -> Iterator[str]:
         """Describe each round that went wrong."""
         for each in self.rounds:
             if each.trouble:
-                yield f"{each.name}: {each.trouble}"
+                yield f"{each.name}: {each.trouble}\n{self._log(each)}"
             elif each.verdict is not None and not each.verdict.exact:
-                yield f"{each.name}: {each.verdict.closing_line}\n{each.verdict.findings}"
+                yield f"{each.name}: {each.verdict.closing_line}\n{each.verdict.findings}\n{self._log(each)}"
 
 
 class Campaign:
@@ -108,6 +131,7 @@ class Campaign:
         self.rng = random.Random(plan.seed)
         self.done: Counter[Act] = Counter()
         self.met = 0
+        self._stalled: list[int] = []
         self._usual: dict[int, float] = {}
 
     def run(self) -> Outcome:
@@ -130,6 +154,7 @@ class Campaign:
             if not each.trouble:
                 self._finish(each, settle=True)
                 each.verdict = self.stage.judge(each.corpus, each.number)
+                each.reported = self.engine.reported(each.ledger)
         return Outcome(self.plan, rounds, self.done, self.met)
 
     def _undisturbed(self, corpus: Corpus) -> Round:
@@ -147,7 +172,7 @@ class Campaign:
 
     def _round(self, corpus: Corpus, number: int, acts: int) -> Round:
         fired = self._new_round(corpus, number)
-        sleepers: list[subprocess.Popen[bytes]] = []
+        sleepers: list[Copier] = []
         while len(fired.acts) < acts:
             act = self.rng.choice(self.plan.acts)
             finished = self._at_failpoint(fired) if act is Act.FAILPOINT else self._at_instant(fired, act, sleepers)
@@ -159,13 +184,13 @@ class Campaign:
             sleeper.wait(FINISH_SECONDS)
         return fired
 
-    def _at_instant(self, fired: Round, act: Act, sleepers: list[subprocess.Popen[bytes]]) -> bool:
+    def _at_instant(self, fired: Round, act: Act, sleepers: list[Copier]) -> bool:
         """Start a copier and strike at a random instant; say whether it had finished before."""
-        pushing = self.engine.watch(fired.ledger)
+        progress = self.engine.watch(fired.ledger)
         copier = self._start(fired)
         wait = self.rng.uniform(0.25, 1.0) * self._usual[fired.corpus.seed]
-        if self.rng.random() < AIMED and _began(copier, pushing):
-            wait = self.rng.uniform(0.0, AFTER_FIRST_PUSH)
+        if self.rng.random() < AIMED and _reached(copier, progress, self.rng.randrange(ENTERED)):
+            wait = self.rng.uniform(0.0, A_LITTLE)
         try:
             copier.wait(wait)
         except subprocess.TimeoutExpired:
@@ -190,54 +215,50 @@ class Campaign:
         if act in (Act.KILL, Act.STALL, Act.FAILPOINT):
             self.met += self.engine.open_pushes(fired.ledger)
 
-    def _act(self, act: Act, copier: subprocess.Popen[bytes], sleepers: list[subprocess.Popen[bytes]]) -> None:
+    def _act(self, act: Act, copier: Copier, sleepers: list[Copier]) -> None:
         match act:
             case Act.KILL:
                 copier.kill()
                 copier.wait()
             case Act.STALL:
-                self.stage.destination.signal_sessions(signal.SIGSTOP)
+                # A session is stalled once: the settle time promises something only of stalls that are shorter.
+                destination = self.stage.destination
+                self._stalled += destination.signal_sessions(signal.SIGSTOP, but=self._stalled)
                 copier.kill()
                 copier.wait()
-                wake = self.rng.uniform(0.1, SETTLE_AFTER * 0.7)
-                threading.Timer(wake, self.stage.destination.signal_sessions, [signal.SIGCONT]).start()
+                wake = self.rng.uniform(0.1, SETTLE_AFTER * 0.5)
+                threading.Timer(wake, destination.signal_sessions, [signal.SIGCONT]).start()
             case Act.DROP:
                 self.rng.choice([self.stage.source, self.stage.destination]).drop_sessions()
                 copier.wait(FINISH_SECONDS)
             case Act.ZOMBIE:
                 copier.send_signal(signal.SIGSTOP)
                 sleepers.append(copier)
+                threading.Timer(self.rng.uniform(0.5, 6.0), copier.send_signal, [signal.SIGCONT]).start()
 
-    def _start(self, fired: Round, *, failpoints: str = "") -> subprocess.Popen[bytes]:
+    def _start(self, fired: Round, *, settle: bool = False, failpoints: str = "") -> Copier:
         moves = self.stage.moves(fired.corpus, fired.number)
-        command = self.engine.command(self.stage, moves, fired.ledger)
-        with (fired.ledger / "copier.log").open("ab") as log:
-            environment = self.engine.environment(self.stage, fired.ledger, failpoints=failpoints)
-            return subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        return self.engine.start(self.stage, moves, fired.ledger, settle=settle, failpoints=failpoints)
 
     def _finish(self, fired: Round, *, settle: bool = False) -> None:
         """Run it again until it says that it is at its end."""
-        moves = self.stage.moves(fired.corpus, fired.number)
-        command = self.engine.command(self.stage, moves, fired.ledger, settle=settle)
-        environment = self.engine.environment(self.stage, fired.ledger)
         deadline = time.monotonic() + FINISH_SECONDS
         for _ in range(RESTARTS):
-            done = subprocess.run(command, env=environment, capture_output=True, check=False, timeout=FINISH_SECONDS)
-            if done.returncode == 0:
+            status = self._start(fired, settle=settle).wait(FINISH_SECONDS)
+            if status in (DONE, FAILED):
+                return  # what it failed at is the checker's to say
+            if status != TEMPORARY or time.monotonic() > deadline:
+                fired.trouble = f"ended with {status}"
                 return
-            fired.trouble = f"ended with {done.returncode}: {done.stderr.decode('utf-8', 'replace')[-2000:]}"
-            if done.returncode != TEMPORARY or time.monotonic() > deadline:
-                return
-            fired.trouble = ""
             time.sleep(0.5)
         fired.trouble = f"asked to be run again {RESTARTS} times"
 
 
-def _began(copier: subprocess.Popen[bytes], pushing: Callable[[], bool]) -> bool:
-    """Wait until the copier pushes; say whether it did while it lived."""
+def _reached(copier: Copier, progress: Callable[[], int], wanted: int) -> bool:
+    """Wait until the copier pushes and has entered so many messages; say whether it did while it lived."""
     deadline = time.monotonic() + FINISH_SECONDS
     while copier.poll() is None and time.monotonic() < deadline:
-        if pushing():
+        if progress() >= wanted:
             return True
-        time.sleep(0.004)
+        time.sleep(0.003)
     return False

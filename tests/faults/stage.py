@@ -33,6 +33,7 @@ class Verdict:
     exact: bool
     lost: int
     doubled: int
+    only_doubled: bool
     closing_line: str
     findings: str
 
@@ -91,11 +92,13 @@ class Stage:
         done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
         if not done.stdout:
             raise RuntimeError(f"the checker could not judge: {done.stderr}")
+        (self.directory / f"verdict-{corpus.seed}-{number}.json").write_text(done.stdout)
         report = json.loads(done.stdout)
         return Verdict(
             done.returncode == 0 and report["exact"],
             report["lost"],
             report["doubled"],
+            _only_doubled(report),
             report["closing_line"],
             _findings(report),
         )
@@ -106,6 +109,14 @@ def _renamed(destination: str, number: int) -> str:
     return f"{name}-{number}@{domain}"
 
 
+def _only_doubled(report: dict[str, Any]) -> bool:
+    """Say whether everything is there as it should be, and some of it more than once."""
+    others = report["lost"] + report["altered"] + report["unexpected"]
+    faults = [f for m in report["mailboxes"] for folder in m["folders"] for f in folder["faults"]]
+    touched = [m for m in report["mailboxes"] if m["error"] or m["source_folders_changed"]]
+    return not others and not faults and not touched
+
+
 def _findings(report: dict[str, Any], limit: int = 40) -> str:
     lines = []
     for mailbox in report["mailboxes"]:
@@ -113,5 +124,8 @@ def _findings(report: dict[str, Any], limit: int = 40) -> str:
         for folder in mailbox["folders"] + mailbox["source_folders_changed"]:
             where = f"{mailbox['destination']}: {'/'.join(folder['path'])}"
             lines += [f"{where}: {fault}" for fault in folder["faults"]]
-            lines += [f"{where}: {each['what']} {each['digest'][:12]} {each['detail']}" for each in folder["findings"]]
+            lines += [
+                f"{where}: {each['what']} {each['digest'][:12]} ({' '.join(each['flags'])}) {each['detail']}"
+                for each in folder["findings"]
+            ]
     return "\n".join(lines[:limit])

@@ -89,7 +89,7 @@ def test_a_torn_push_has_a_beginning_that_arrived_and_a_rest_that_did_not(found:
 
 
 def test_the_rest_of_a_torn_push_is_a_push_of_its_own() -> None:
-    # A and B were laid down before the session was stopped and found by recovery; C and D came behind another late push.
+    # A and B were laid down before the session was stopped and found by recovery; C and D came after another push.
     known = {18: A.digest, 19: B.digest, 30: C.digest, 31: D.digest}
     present = {40: content(b"x"), 41: content(b"y"), 42: C, 43: D}
     living = set(known) | set(present)
