@@ -38,12 +38,12 @@ async def adopt(
 
     Matched as a multiset by size, date and header digest; by bytes where two messages are alike in all of that.
     """
-    known = await ledger.read(books.known, ledger.mailbox_id, folder.target_name)
     rows: list[Fetched] = []
     opening = commands.examine(target, folder.target_name)
     fetching = fetch_metadata(target, b"1:*", rows)
     opened = await opening
     await fetching
+    known = await ledger.read(books.known, ledger.mailbox_id, folder.target_name, opened.uidvalidity)
     there = {row.uid: Shape(row.size or 0, row.date) for row in rows if row.uid and row.uid not in known}
     mine = {uid: shape(message) for uid, message in listed.items()}
     near, far = alike(mine, there)

@@ -15,6 +15,7 @@ from services.copier.tables import (
     copier_outcome,
     copier_pair,
     copier_surplus,
+    copier_suspect,
 )
 from services.copier.work import Folder, Status
 
@@ -133,6 +134,32 @@ def drop_outcomes(tx: Connection, folder_key: int, source_validity: int, uids: S
                 t.source_uid.in_(uids[start : start + 500]),
             )
         )
+
+
+def strike(tx: Connection, under_way: Sequence[tuple[Folder, Sequence[int]]]) -> None:
+    """A session was lost while these messages were under way; one of them may be the reason."""
+    t = copier_suspect.c
+    for folder, uids in under_way:
+        rows = [
+            {"folder_id": folder.key, "source_validity": folder.source.validity, "source_uid": uid, "strikes": 0}
+            for uid in uids
+        ]
+        insert_missing(tx, copier_suspect, rows)
+        for start in range(0, len(uids), 500):
+            tx.execute(
+                update(copier_suspect)
+                .where(
+                    t.folder_id == folder.key,
+                    t.source_validity == folder.source.validity,
+                    t.source_uid.in_(uids[start : start + 500]),
+                )
+                .values(strikes=t.strikes + 1)
+            )
+
+
+def acquit(tx: Connection, folder: Folder) -> None:
+    """The folder is over: whatever cost a session stands in the outcomes now."""
+    tx.execute(delete(copier_suspect).where(copier_suspect.c.folder_id == folder.key))
 
 
 def add_push(tx: Connection, ledger: Ledger, intent: Intent, rows: Sequence[Content], at: Microseconds) -> None:

@@ -21,6 +21,7 @@ from services.copier.tables import (
     copier_outcome,
     copier_pair,
     copier_surplus,
+    copier_suspect,
 )
 from services.copier.work import Status
 
@@ -167,11 +168,13 @@ def batches_of(tx: Connection, folder_key: int) -> list[Batch]:
     return _batches(tx.execute(select(t).where(t.c.folder_id == folder_key).order_by(t.c.id)))
 
 
-def known(tx: Connection, mailbox_id: MailboxId, target_name: bytes) -> dict[int, MapRow]:
-    """Every destination UID of a folder that the ledger has, whichever source it came from."""
+def known(tx: Connection, mailbox_id: MailboxId, target_name: bytes, validity: int) -> dict[int, MapRow]:
+    """Every destination UID of a folder that the ledger has under a UIDVALIDITY, whichever source it came from."""
     t = copier_batch.c
     rows = tx.execute(
-        select(t.rows, t.flags).where(t.mailbox_id == mailbox_id, t.target_name == target_name).order_by(t.id)
+        select(t.rows, t.flags)
+        .where(t.mailbox_id == mailbox_id, t.target_name == target_name, t.target_validity == validity)
+        .order_by(t.id)
     )
     return {
         row.target_uid: row for packed, flags in rows for row in unpack(bytes(packed), bytes(flags)) if row.target_uid
@@ -213,6 +216,15 @@ def _outcome(row: object) -> Outcome:
     return Outcome(
         row.folder_id, row.source_validity, row.source_uid, row.outcome, row.code, row.octets, row.run_no,  # type: ignore[attr-defined]
     )  # fmt: skip
+
+
+def suspects_of(tx: Connection, folder_key: int, source_validity: int) -> dict[int, int]:
+    """{source UID: how often a session was lost while it was under way} of messages that may be the reason."""
+    t = copier_suspect.c
+    rows = tx.execute(
+        select(t.source_uid, t.strikes).where(t.folder_id == folder_key, t.source_validity == source_validity)
+    )
+    return {row.source_uid: row.strikes for row in rows}
 
 
 def pushes(tx: Connection, pair_id: str) -> dict[tuple[int, bytes], tuple[list[Push], Microseconds]]:

@@ -17,6 +17,8 @@ from services.copier.ledger import Batch, Outcome
 from services.copier.transfer import examine
 from services.copier.work import Folder, Tally
 
+SUSPECT, GIVEN_UP = 2, 4  # lost sessions after which a message travels alone, and after which it has failed
+
 
 @dataclass(slots=True)
 class Known:
@@ -24,6 +26,7 @@ class Known:
 
     batches: list[Batch] = field(default_factory=list)
     outcomes: dict[int, Outcome] = field(default_factory=dict)
+    suspects: dict[int, int] = field(default_factory=dict)
 
     def have(self, validity: int) -> dict[int, tuple[str, int]]:
         """{source UID: (kind, octets)} under one UIDVALIDITY."""
@@ -42,7 +45,11 @@ class Known:
 def load_known(tx: Connection, folders: Sequence[Folder]) -> dict[int, Known]:
     """The ledger's part of these folders."""
     return {
-        folder.key: Known(books.batches_of(tx, folder.key), books.outcomes_of(tx, folder.key, folder.source.validity))
+        folder.key: Known(
+            books.batches_of(tx, folder.key),
+            books.outcomes_of(tx, folder.key, folder.source.validity),
+            books.suspects_of(tx, folder.key, folder.source.validity),
+        )
         for folder in folders
     }
 
@@ -94,7 +101,7 @@ def sort_out(folder: Folder, listed: dict[int, Listed], known: Known, *, max_oct
     settled = {uid: each for uid, each in known.outcomes.items() if uid not in open_again and uid not in have}
     tally = Tally(removed_by_owner=folder.tally.removed_by_owner, surplus=folder.tally.surplus)
     outcomes: list[Outcome] = []
-    folder.todo = []
+    folder.todo, folder.suspects = [], []
     for uid, message in sorted(listed.items()):
         if uid in have or uid in settled:
             continue
@@ -102,6 +109,12 @@ def sort_out(folder: Folder, listed: dict[int, Listed], known: Known, *, max_oct
             outcomes.append(
                 Outcome(folder.key, folder.source.validity, uid, "skipped", "too_large", message.size, run_no)
             )
+        elif known.suspects.get(uid, 0) >= GIVEN_UP:
+            outcomes.append(
+                Outcome(folder.key, folder.source.validity, uid, "failed", "connection_lost", message.size, run_no)
+            )
+        elif known.suspects.get(uid, 0) >= SUSPECT:
+            folder.suspects.append(message)
         else:
             folder.todo.append(message)
     gone = [each for uid, each in known.outcomes.items() if uid in open_again and uid not in listed and uid not in have]
@@ -119,8 +132,8 @@ def sort_out(folder: Folder, listed: dict[int, Listed], known: Known, *, max_oct
     for each in [*settled.values(), *outcomes]:
         setattr(tally, each.outcome, getattr(tally, each.outcome) + 1)
         tally.octets_found += each.octets
-    tally.left = len(folder.todo)
-    tally.octets_found += sum(message.size for message in folder.todo)
+    tally.left = len(folder.todo) + len(folder.suspects)
+    tally.octets_found += sum(message.size for message in (*folder.todo, *folder.suspects))
     tally.found = len(listed.keys() | have.keys() | known.outcomes.keys())
     folder.tally = tally
     return outcomes

@@ -8,7 +8,7 @@ from typing import Protocol
 from sqlalchemy import Connection
 
 from mailhaul.db import Microseconds, now
-from mailhaul.errors import MailhaulError, ServerRefused, Side
+from mailhaul.errors import MailhaulError, ProtocolBroken, ServerRefused, Side, Unreachable
 from mailhaul.failpoints import failpoint
 from mailhaul.folders.rules import FolderRules
 from mailhaul.ids import MailboxId
@@ -38,6 +38,7 @@ from services.copier.work import Folder, Status, Tally, sum_up
 CHECKPOINTING = failpoint("copier.checkpointing")
 CHECKPOINTED = failpoint("copier.checkpointed")
 LEASED = "leased"
+BLAMELESS = frozenset({"stalled", "uidvalidity_changed"})  # ends of a session that no message can be the reason of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,12 +168,16 @@ class Attempt:
 
     async def _copy(self, folders: Sequence[Folder], there: Seen, *, careful: bool) -> None:
         mine = [folder for folder in copied(folders) if self.job.selection.takes(folder)]
-        creating = self._create(mine)
+        creating = self._create([folder for folder in mine if not folder.saved.validity])
         busy = [folder for folder in mine if not folder.unchanged]
         known = await self.ledger.read(load_known, busy)
         await self._renumber(busy, known)
         await self._list(busy, known)
         self.report.planned(folders, self.result.epoch)
+        for folder in mine:
+            # Made again only for mail that is new: its owner removed what was there.
+            folder.absent = folder.target is None and bool(folder.saved.validity)
+        creating += self._create([folder for folder in busy if folder.absent and (folder.todo or folder.suspects)])
         await prove(self.target, busy)
         await self._finish_creating(creating)
         if careful:
@@ -193,6 +198,8 @@ class Attempt:
         except MailhaulError as error:
             if error.code == "append_bad":
                 await self.ledger.write(entries.distrust, self.job.pair_id)
+            elif isinstance(error, Unreachable | ProtocolBroken) and error.code not in BLAMELESS:
+                await self.ledger.write(entries.strike, transfer.under_way())
             self.result.progressed = any(folder.progressed for folder in mine)
             raise
         if transfer.unplaced:
@@ -218,6 +225,7 @@ class Attempt:
         creating = []
         for folder in folders:
             missing = folder.target is None and folder.target_name.upper() != b"INBOX"
+            folder.absent = False
             if missing:
                 creating.append((folder, commands.ask(self.target, [b"CREATE", String(folder.target_name)])))
             if folder.subscribed and (missing or not folder.saved.validity):
@@ -230,9 +238,10 @@ class Attempt:
             try:
                 await future
             except ServerRefused as error:
-                if error.code != "folder_exists" and not await commands.list_folders(
+                folder.absent = error.code != "folder_exists" and not await commands.list_folders(
                     self.target, folder.target_name, numbers=False
-                ):
+                )
+                if folder.absent:
                     await self._refuse(folder)
 
     async def _refuse(self, folder: Folder) -> None:
@@ -241,12 +250,12 @@ class Attempt:
             Outcome(
                 folder.key, folder.source.validity, each.uid, "failed", "folder_refused", each.size, self.job.run_no
             )
-            for each in folder.todo
+            for each in (*folder.todo, *folder.suspects)
         ]
         await self.ledger.write(entries.add_outcomes, self.ledger, outcomes)
         folder.tally.failed += len(outcomes)
         folder.tally.left -= len(outcomes)
-        folder.todo = []
+        folder.todo, folder.suspects = [], []
 
     async def _renumber(self, folders: Sequence[Folder], known: dict[int, Known]) -> None:
         """A destination folder that was made anew has other UIDs."""
@@ -269,7 +278,9 @@ class Attempt:
             mine, here = known[folder.key], listed.get(folder.key, {})
             strangers = mine.strangers(folder.source.validity)
             if strangers and here:
-                await renumber_source(self.ledger, self.source, folder, here, strangers)
+                have = mine.have(folder.source.validity)
+                rest = {uid: message for uid, message in here.items() if uid not in have}
+                await renumber_source(self.ledger, self.source, folder, rest, strangers)
             elif not mine.batches and here and folder.target and folder.target.messages:
                 await adopt(self.ledger, self.source, self.target, folder, here)
             else:
@@ -288,6 +299,8 @@ class Attempt:
 
     async def _finish(self, mine: Sequence[Folder], busy: Sequence[Folder], known: dict[int, Known]) -> None:
         for folder in busy:
+            if folder.absent:
+                continue
             if (known[folder.key].batches and folder.source.modseq != folder.saved.modseq) or not folder.source.modseq:
                 folder.tally.flags_changed = await carry_flags(
                     self.ledger, self.source, self.target, folder, known[folder.key].batches
@@ -297,25 +310,30 @@ class Attempt:
 
     async def _verify(self, folders: Sequence[Folder]) -> None:
         batches = await self.ledger.read(_load_batches, [folder.key for folder in folders])
-        full = [folder for folder in folders if batches[folder.key]]
+        full = [folder for folder in folders if batches[folder.key] and not folder.absent]
         there = await look_at(self.target, full)
         seen: list[int] = []
         for folder in folders:
             mine = [batch for batch in batches[folder.key] if batch.source_validity == folder.source.validity]
             folder.digest = digest(mine)
-            if folder in full:
-                findings = compare(mine, *there[folder.key])
+            if mine:
+                findings = compare(mine, *there.get(folder.key, (0, [])))
                 folder.tally.removed_by_owner, folder.tally.mismatched = findings.removed_by_owner, findings.mismatched
                 seen += findings.seen
         await self.ledger.write(enter_seen, seen)
 
     async def _checkpoint(self, mine: Sequence[Folder]) -> None:
-        statuses = await asyncio.gather(*(commands.status(self.target, folder.target_name) for folder in mine))
+        statuses = await asyncio.gather(*(self._target_status(folder) for folder in mine))
         CHECKPOINTING()
-        await self.ledger.write(_save, list(zip(mine, (to_status(each) for each in statuses), strict=True)))
+        await self.ledger.write(_save, list(zip(mine, statuses, strict=True)))
         CHECKPOINTED()
         for folder in mine:
             self.report.progressed(folder)
+
+    async def _target_status(self, folder: Folder) -> Status:
+        if folder.absent:
+            return Status()
+        return to_status(await commands.status(self.target, folder.target_name))
 
     async def _settle(self, folders: Sequence[Folder]) -> None:
         at = await self.ledger.read(now)
@@ -345,6 +363,7 @@ def _surplus(tx: Connection, keys: Sequence[int]) -> dict[int, int]:
 def _save(tx: Connection, folders: Sequence[tuple[Folder, Status]]) -> None:
     for folder, target in folders:
         entries.save_folder(tx, folder, folder.source, target)
+        entries.acquit(tx, folder)
 
 
 __all__ = ["LEASED", "Attempt", "Job", "Report", "Result", "Side"]

@@ -24,9 +24,13 @@ def is_harmless(connection: IMAPConnection) -> bool:
     return b"dovecot" in connection.greeting.result().text.lower()
 
 
-def streams(connection: IMAPConnection) -> bool:
+async def streams(connection: IMAPConnection) -> bool:
     """Whether LITERAL+ may be used at all on this destination (RFC 7888)."""
-    return "LITERAL+" in connection.capabilities and is_harmless(connection)
+    if "LITERAL+" not in connection.capabilities:
+        return False
+    if is_harmless(connection):
+        return True
+    return (await commands.identify(connection)).get(b"name", b"").lower() == b"dovecot"
 
 
 async def prove(connection: IMAPConnection, folders: Sequence[Folder]) -> None:
@@ -35,15 +39,20 @@ async def prove(connection: IMAPConnection, folders: Sequence[Folder]) -> None:
     with_keywords = [folder for folder in busy if _keywords(folder)]
     opened = [(folder, commands.select(connection, folder.target_name)) for folder in with_keywords]
     probes = []
-    if streams(connection):
+    if busy and await streams(connection):
         probes = [(folder, _probe(connection, folder, _wanted(folder))) for folder in busy if _sendable(folder)]
     for folder, opening in opened:
-        folder.permanent = (await opening).permanent_flags
+        try:
+            folder.permanent = (await opening).permanent_flags
+        except ServerRefused:
+            folder.absent = True
     for folder in busy:
         folder.proven = _SYSTEM | _keywords(folder).keys()
     for folder, future in probes:
         answer = await future
-        if accepted(connection, answer):
+        if answer.code in ("TRYCREATE", "NONEXISTENT"):
+            folder.absent = True
+        elif accepted(connection, answer):
             folder.plus = True
         else:
             await _by_one(connection, folder)

@@ -62,9 +62,13 @@ async def _recover_folder(
     confirmed: bool,
 ) -> int:
     name = intents[0].target_name
-    known = await ledger.read(books.known, ledger.mailbox_id, name)
     status = there.status(name)
-    tail = await _tail(target, name, min(intent.low for intent in intents)) if status else {}
+    low = min(intent.low for intent in intents)
+    if status and status.uidnext < low:
+        low = 1  # a folder of that name was made anew meanwhile, with UIDs of its own
+    validity = status.validity if status else 0
+    known = await ledger.read(books.known, ledger.mailbox_id, name, validity)
+    tail = await _tail(target, name, low) if status else {}
     strangers = {uid: row for uid, row in tail.items() if uid not in known}
     wanted = await _wanted(source, folder, intents)
     sizes = {content.size for content in wanted.values()}
@@ -76,7 +80,6 @@ async def _recover_folder(
         for uid, content in sorted(wanted.items())
         if uid in found
     ]
-    validity = status.validity if status else 0
     RECOVERING()
     await ledger.write(_close, ledger, folder, intents, wanted, rows, validity, confirmed)
     RECOVERED()

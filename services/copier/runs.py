@@ -22,6 +22,7 @@ from services.copier.tables import (
     copier_pair,
     copier_run,
     copier_surplus,
+    copier_suspect,
 )
 
 
@@ -147,7 +148,7 @@ def forget(tx: Connection, migration_id: MigrationId) -> None:
 
 def _forget_pair(tx: Connection, pair_id: str) -> None:
     folders = select(copier_folder.c.id).where(copier_folder.c.pair_id == pair_id)
-    for table in (copier_intent, copier_batch, copier_ambiguous, copier_outcome, copier_surplus):
+    for table in (copier_intent, copier_batch, copier_ambiguous, copier_outcome, copier_surplus, copier_suspect):
         tx.execute(delete(table).where(table.c.folder_id.in_(folders)))
     tx.execute(delete(copier_folder).where(copier_folder.c.pair_id == pair_id))
     tx.execute(delete(copier_pair).where(copier_pair.c.pair_id == pair_id))

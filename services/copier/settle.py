@@ -65,15 +65,15 @@ async def _settle_folder(
     policy: str,
     run_no: int,
 ) -> tuple[int, int]:
-    rows = await ledger.read(books.known, ledger.mailbox_id, name)
-    known = {uid: row.digest for uid, row in rows.items()}
-    kept = keepers(pushes, known)
-    first = min([*(push.low for push in pushes), *(min(uids) for uids in kept.values() if uids)])
     try:
         opened = await commands.select(target, name)
     except ServerRefused:
         await ledger.write(entries.drop_pushes, folder_key, name)  # the folder is gone, and every late copy with it
         return 0, 0
+    rows = await ledger.read(books.known, ledger.mailbox_id, name, opened.uidvalidity)
+    known = {uid: row.digest for uid, row in rows.items()}
+    kept = keepers(pushes, known)
+    first = min([*(push.low for push in pushes), *(min(uids) for uids in kept.values() if uids)])
     seen: list[Fetched] = []
     await fetch_metadata(target, b"%d:*" % first, seen)
     shapes = {(row.size, row.date) for push in pushes for row in push.rows}

@@ -132,6 +132,14 @@ copier_outcome = Table(
     Column("run_no", Integer, nullable=False),
     Index(None, "mailbox_id"),
 )
+copier_suspect = Table(
+    "copier_suspect",
+    metadata,
+    Column("folder_id", Integer, primary_key=True),
+    Column("source_validity", BigInteger, primary_key=True),
+    Column("source_uid", BigInteger, primary_key=True),
+    Column("strikes", Integer, nullable=False),  # sessions lost while it was under way
+)
 copier_surplus = Table(
     "copier_surplus",
     metadata,

@@ -79,12 +79,12 @@ class Transfer:
         self.todo: deque[Batch] = deque()
         self.finished: list[Batch] = []
         self.unplaced: list[Batch] = []
-        self.live = 0
+        self.flying: set[Batch] = set()
+        self.window = WINDOW
         self.lanes: dict[int, Lane] = {}
         self.selected: Folder | None = None
         self.trouble: MailhaulError | None = None
         self.wake = asyncio.Event()
-        self.streaming: StreamingPusher | None = None
         self.waiting: WaitingPusher | None = None
         multi = "MULTIAPPEND" in target.capabilities
         self.stream = StreamingPusher(target, multi=multi, answered=self._answered)
@@ -98,23 +98,34 @@ class Transfer:
         """Copy what the folders have to do; why it stopped early, or an empty string."""
         for folder in folders:
             self.add(folder, folder.todo)
-        if not self.todo:
+        if not self.todo and not any(folder.suspects for folder in folders):
             return ""
         self.target.feeder = self.source
         self.source.after_read = self.stream.flush
         for connection in (self.source, self.target):
             connection.on_lost = self._lost
         try:
-            if not all(batch.folder.plus for batch in self.todo):
+            if not all(folder.plus for folder in folders if folder.todo or folder.suspects):
                 await self._wait_for_literals()
-            while True:
-                reason = await self._pump()
-                if reason or not await self._look_for_unseen():
-                    return reason
+            reason = await self._pump_all()
+            self.window = 1
+            for folder in folders:
+                self.todo.extend(Batch(folder, [message]) for message in folder.suspects)
+            return reason or await self._pump_all()
         finally:
             self.source.after_read = None
             if self.waiting:
                 self.waiting.close()
+
+    async def _pump_all(self) -> str:
+        while True:
+            reason = await self._pump()
+            if reason or not await self._look_for_unseen():
+                return reason
+
+    def under_way(self) -> list[tuple[Folder, list[int]]]:
+        """What a lost session may have been lost over."""
+        return [(batch.folder, batch.uids) for batch in self.flying]
 
     async def _wait_for_literals(self) -> None:
         connections = await self.more_targets()
@@ -131,7 +142,7 @@ class Transfer:
     async def _pump(self) -> str:
         """Until nothing is queued or in flight: what is done and what begins share one commit."""
         reason, patience = "", DRAIN
-        while self.live or self.finished or (self.todo and not reason):
+        while self.flying or self.finished or (self.todo and not reason):
             reason = reason or self.held_up()
             done, self.finished = self.finished, []
             verdicts = [judge(batch) for batch in done]
@@ -166,7 +177,7 @@ class Transfer:
     def _next(self) -> list[Batch]:
         if self.trouble:
             return []
-        return [self.todo.popleft() for _ in range(min(len(self.todo), WINDOW - self.live))]
+        return [self.todo.popleft() for _ in range(min(len(self.todo), self.window - len(self.flying)))]
 
     def _pusher(self, folder: Folder) -> Pusher:
         if folder.plus:
@@ -228,7 +239,7 @@ class Transfer:
 
     def _begin(self, batch: Batch) -> None:
         INTENDED()
-        self.live += 1
+        self.flying.add(batch)
         lane = self._lane(batch.folder)
         if self.selected is not batch.folder:
             self.selected = batch.folder
@@ -307,7 +318,7 @@ class Transfer:
     def _close(self, batch: Batch) -> None:
         if batch.fetches or batch.open_pushes:
             return
-        self.live -= 1
+        self.flying.discard(batch)
         self.finished.append(batch)
         self.wake.set()
 

@@ -35,6 +35,7 @@ def judge(batch: Batch) -> Verdict:
         messages = [listed[item.uid] for item in items]
         # RFC 5530 §3: LIMIT is about the operation (Dovecot's quota_max_mail_size says it), not about the hour.
         if error.code == "folder_missing" or (isinstance(error, Throttled) and answer.code != "LIMIT"):
+            error.retryable = True  # a folder that its owner removed meanwhile is made again by the next attempt
             verdict.trouble = verdict.trouble or error
         else:
             _halve(verdict, batch, messages, "append_refused" if error.code != "too_large" else error.code)

@@ -143,6 +143,14 @@ def upgrade() -> None:
         ),
     )
     op.create_table(
+        "copier_suspect",
+        sa.Column("folder_id", sa.Integer(), nullable=False),
+        sa.Column("source_validity", sa.BigInteger(), nullable=False),
+        sa.Column("source_uid", sa.BigInteger(), nullable=False),
+        sa.Column("strikes", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("folder_id", "source_validity", "source_uid", name=op.f("copier_suspect_pk")),
+    )
+    op.create_table(
         "copier_worker",
         sa.Column("owner", sa.Text(), nullable=False),
         sa.Column("expires_at", sa.BigInteger(), nullable=False),
