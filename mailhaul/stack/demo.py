@@ -63,7 +63,7 @@ class Demo:
         """Leave it running when that was asked for, else end all of it; `forget` removes the logs as well."""
         if self._keep:
             self.kept.note(self._world)
-            self._voice.say("\n" + what_to_try(self.kept, self._world, self._story.code))
+            self._voice.paste("\n" + what_to_try(self.kept, self._world, self._story.code))
             return
         down(self.kept.installation)
         self._world.close()

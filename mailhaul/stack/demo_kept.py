@@ -56,23 +56,25 @@ def kept_demos() -> list[Kept]:
 
 
 def what_to_try(kept: Kept, world: World, code: str) -> str:
-    """Commands to paste into the same terminal."""
-    first = world.source.imaps_port, world.destination.imaps_port
-    return f"""\
-It is still running. Try, in this terminal:
-
-  export MAILHAUL_STATE_DIR={kept.installation.directory}
-  .venv/bin/mailhaul show {code}
-  .venv/bin/mailhaul logs {code} sales@example.com
-  .venv/bin/mailhaul events tail mailhaul.mailbox-runs
-  .venv/bin/mailhaul status
-
-  the old server   localhost:{first[0]} (IMAP over TLS); passwords in {kept.directory}/old.passwords
-  the new server   localhost:{first[1]} (IMAP over TLS); sign in as sales@example.com*{MASTER}, password in
-                   {kept.directory}/master.password
-  the mails        {kept.directory}/smtp/mails
-
-Stop it with:  make demo-stop"""
+    """Commands to paste into the same terminal; `code` names the migration when there is one."""
+    commands = ["status", "list"]
+    if code:
+        commands += [f"show {code}", f"logs {code} sales@example.com", "events tail mailbox-runs -n 1"]
+    old, new = world.source.imaps_port, world.destination.imaps_port
+    lines = [
+        "It is still running. Try, in this terminal:",
+        "",
+        f"  export MAILHAUL_STATE_DIR={kept.installation.directory}",
+        *(f"  .venv/bin/mailhaul {command}" for command in commands),
+        "",
+        f"  old server  localhost:{old}, IMAP over TLS; passwords in {kept.directory}/old.passwords",
+        f"  new server  localhost:{new}, IMAP over TLS; sign in as sales@example.com*{MASTER},",
+        f"              password in {kept.directory}/master.password",
+        f"  its mails   {kept.directory}/smtp/mails",
+        "",
+        "Stop it with:  make demo-stop",
+    ]
+    return "\n".join(lines)
 
 
 def _is_ours(pid: int, directory: Path) -> bool:

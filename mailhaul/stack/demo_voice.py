@@ -36,6 +36,10 @@ class Voice:
     def say(self, sentence: str) -> None:
         self._console.print(sentence, highlight=False, markup=False)
 
+    def paste(self, text: str) -> None:
+        """Lines to copy from the terminal, never broken."""
+        self._console.print(text, highlight=False, markup=False, soft_wrap=True)
+
     def verdict(self, sentence: str, *, good: bool) -> None:
         self._console.print(f"[bold {'green' if good else 'red'}]{'✔' if good else '✘'} {sentence}[/]", highlight=False)
 
