@@ -43,10 +43,16 @@ def header(headers: Headers, name: str) -> str:
 
 def topic_of(event: Event) -> Topic:
     """The topic of an event that only one topic carries."""
-    carrying = topics.topics_of(type(event))
-    if len(carrying) != 1:
-        raise ValueError(f"{type(event).__name__} is carried by {len(carrying)} topics: name the one that is meant")
-    return carrying[0]
+    topic = _only_topics().get(type(event))
+    if topic is None:
+        raise ValueError(f"{type(event).__name__} is not carried by one topic alone: name the one that is meant")
+    return topic
+
+
+@cache
+def _only_topics() -> dict[type[Event], Topic]:
+    carrying = {kind: topics.topics_of(kind) for kind in topics.events_carried()}
+    return {kind: places[0] for kind, places in carrying.items() if len(places) == 1}
 
 
 class Codec:
