@@ -13,6 +13,7 @@ from mailhaul.imap.messages import fetch_metadata
 from mailhaul.imap.uids import split_uids
 from services.copier import ledger as books
 from services.copier.batches import Listed
+from services.copier.dating import read_dates
 from services.copier.ledger import Batch, Outcome
 from services.copier.transfer import examine
 from services.copier.work import Folder, Tally
@@ -64,9 +65,12 @@ def retried(known: Known, max_octets: int) -> list[int]:
 
 
 async def list_messages(
-    source: IMAPConnection, wanted: Sequence[tuple[Folder, int, Sequence[int]]]
+    source: IMAPConnection, wanted: Sequence[tuple[Folder, int, Sequence[int]]], undated: int
 ) -> dict[int, dict[int, Listed]]:
-    """{folder: {UID: message}} for (folder, first UID, single UIDs), all in one burst."""
+    """{folder: {UID: message}} for (folder, first UID, single UIDs), all in one burst.
+
+    `undated` is the date of messages that have none anywhere, in seconds since 1970.
+    """
     rows: dict[int, list[Fetched]] = {}
     futures = []
     for folder, first, singles in wanted:
@@ -76,6 +80,7 @@ async def list_messages(
             futures.append(fetch_metadata(source, part, found))
         futures.append(fetch_metadata(source, b"%d:*" % first, found))
     await asyncio.gather(*futures)
+    await _date(source, [folder for folder, _, _ in wanted], rows, undated)
     return {
         folder.key: {
             row.uid: Listed(row.uid, row.size or 0, row.date, row.flags or b"")
@@ -84,6 +89,19 @@ async def list_messages(
         }
         for folder, first, singles in wanted
     }
+
+
+async def _date(
+    source: IMAPConnection, folders: Sequence[Folder], rows: dict[int, list[Fetched]], undated: int
+) -> None:
+    """Give a date to the messages whose server has none; RFC 9051 wants one of each, so this is rare."""
+    for folder in folders:
+        bare = {row.uid: row for row in rows[folder.key] if row.uid is not None and row.date is None}
+        if bare:
+            examine(source, folder)
+            dates = await read_dates(source, bare.keys())
+            for uid, row in bare.items():
+                row.date = dates.get(uid, undated)
 
 
 def first_uid(folder: Folder) -> int:

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from sqlalchemy import Connection
 
-from mailhaul.db import Microseconds, now
+from mailhaul.db import SECOND, Microseconds, now
 from mailhaul.errors import MailhaulError, ProtocolBroken, ServerRefused, Side, Unreachable
 from mailhaul.failpoints import failpoint
 from mailhaul.folders.rules import FolderRules
@@ -273,7 +273,8 @@ class Attempt:
             for folder in folders
             if folder.source.messages or known[folder.key].outcomes
         ]
-        listed = await list_messages(self.source, wanted)
+        at = await self.ledger.read(now)
+        listed = await list_messages(self.source, wanted, at // SECOND)
         for folder in folders:
             mine, here = known[folder.key], listed.get(folder.key, {})
             strangers = mine.strangers(folder.source.validity)

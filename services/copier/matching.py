@@ -36,13 +36,20 @@ def _match(wanted: Mapping[int, Content], present: Mapping[int, Content], keys: 
     return found
 
 
-def match_push(wanted: Mapping[int, Content], present: Mapping[int, Content]) -> dict[int, int]:
+def match_push(
+    wanted: Mapping[int, Content], present: Mapping[int, Content], undated: int | None = None
+) -> dict[int, int]:
     """Which messages of an open push arrived: {source UID: destination UID}.
 
     Bytes always decide, each destination message is used once; same date and flags first, then same date, so that
-    twins with different dates keep theirs while their owner may have flagged what arrived.
+    twins with different dates keep theirs while their owner may have flagged what arrived. A message with the date
+    `undated` has none, and got one of ours: for it the bytes alone decide.
     """
-    return _match(wanted, present, (_whole, _bytes_and_date))
+    found = _match(wanted, present, (_whole, _bytes_and_date))
+    taken = set(found.values())
+    bare = {uid: each for uid, each in wanted.items() if each.date == undated and uid not in found}
+    rest = {uid: each for uid, each in present.items() if uid not in taken}
+    return found | _match(bare, rest, (_bytes,))
 
 
 def match_again(known: Mapping[int, Content], seen: Mapping[int, Content]) -> dict[int, int]:

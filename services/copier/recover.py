@@ -15,6 +15,7 @@ from mailhaul.imap.messages import fetch_metadata
 from services.copier import entries
 from services.copier import ledger as books
 from services.copier.bodies import UNDATED, read_contents
+from services.copier.dating import read_dates
 from services.copier.late import torn
 from services.copier.ledger import Intent, Ledger
 from services.copier.matching import match_push
@@ -74,9 +75,9 @@ async def _recover_folder(
     sizes = {content.size for content in wanted.values()}
     candidates = [uid for uid, row in strangers.items() if row.size in sizes]
     present = {uid: _plain(content) for uid, content in (await read_contents(target, candidates)).items()}
-    found = match_push(wanted, present)
+    found = match_push(wanted, present, UNDATED)
     rows = [
-        MapRow(uid, found[uid], content.date, content.size, content.digest, content.flags)
+        MapRow(uid, found[uid], present[found[uid]].date, content.size, content.digest, content.flags)
         for uid, content in sorted(wanted.items())
         if uid in found
     ]
@@ -104,11 +105,14 @@ async def _wanted(source: IMAPConnection, folder: Folder, intents: Sequence[Inte
         rows: list[Fetched] = []
         await fetch_metadata(source, b"1:*", rows)
         uids = {row.uid for row in rows if row.uid is not None}
-    return {uid: _plain(content) for uid, content in (await read_contents(source, uids)).items()}
+    contents = await read_contents(source, uids)
+    bare = [uid for uid, content in contents.items() if content.date == UNDATED]
+    dates = await read_dates(source, bare) if bare else {}
+    return {uid: _plain(content._replace(date=dates.get(uid, content.date))) for uid, content in contents.items()}
 
 
 def _plain(content: Content) -> Content:
-    date = 0 if content.date == UNDATED else clamp_date(content.date)
+    date = UNDATED if content.date == UNDATED else clamp_date(content.date)
     return content._replace(date=date, flags=append_flags(content.flags))
 
 
