@@ -150,8 +150,8 @@ def sort_out(folder: Folder, listed: dict[int, Listed], known: Known, *, max_oct
     for each in [*settled.values(), *outcomes]:
         setattr(tally, each.outcome, getattr(tally, each.outcome) + 1)
         tally.octets_found += each.octets
-    tally.left = len(folder.todo) + len(folder.suspects)
-    tally.octets_found += sum(message.size for message in (*folder.todo, *folder.suspects))
+    tally.left = len(folder.waiting)
+    tally.octets_found += sum(message.size for message in folder.waiting)
     tally.found = len(listed.keys() | have.keys() | known.outcomes.keys())
     folder.tally = tally
     return outcomes

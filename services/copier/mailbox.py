@@ -177,7 +177,7 @@ class Attempt:
         for folder in mine:
             # Made again only for mail that is new: its owner removed what was there.
             folder.absent = folder.target is None and bool(folder.saved.validity)
-        creating += self._create([folder for folder in busy if folder.absent and (folder.todo or folder.suspects)])
+        creating += self._create([folder for folder in busy if folder.absent and folder.waiting])
         await prove(self.target, busy)
         await self._finish_creating(creating)
         if careful:
@@ -250,7 +250,7 @@ class Attempt:
             Outcome(
                 folder.key, folder.source.validity, each.uid, "failed", "folder_refused", each.size, self.job.run_no
             )
-            for each in (*folder.todo, *folder.suspects)
+            for each in folder.waiting
         ]
         await self.ledger.write(entries.add_outcomes, self.ledger, outcomes)
         folder.tally.failed += len(outcomes)

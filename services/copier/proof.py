@@ -35,7 +35,7 @@ async def streams(connection: IMAPConnection) -> bool:
 
 async def prove(connection: IMAPConnection, folders: Sequence[Folder]) -> None:
     """Find out which flags each folder takes, and whether they may travel in front of a LITERAL+."""
-    busy = [folder for folder in folders if folder.todo]
+    busy = [folder for folder in folders if folder.waiting]
     with_keywords = [folder for folder in busy if _keywords(folder)]
     opened = [(folder, commands.select(connection, folder.target_name)) for folder in with_keywords]
     probes = []
@@ -74,7 +74,7 @@ async def _by_one(connection: IMAPConnection, folder: Folder) -> None:
 def _keywords(folder: Folder) -> dict[bytes, bytes]:
     """{in lower case: as the source spells it}; some servers keep the first spelling that they see."""
     found: dict[bytes, bytes] = {}
-    for flags in {message.flags for message in folder.todo}:
+    for flags in {message.flags for message in folder.waiting}:
         found.update((flag.lower(), flag) for flag in append_flags(flags, folder.permanent).split())
     return {lower: flag for lower, flag in found.items() if lower not in _SYSTEM}
 

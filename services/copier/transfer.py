@@ -98,14 +98,14 @@ class Transfer:
         """Copy what the folders have to do; why it stopped early, or an empty string."""
         for folder in folders:
             self.add(folder, folder.todo)
-        if not self.todo and not any(folder.suspects for folder in folders):
+        if not any(folder.waiting for folder in folders):
             return ""
         self.target.feeder = self.source
         self.source.after_read = self.stream.flush
         for connection in (self.source, self.target):
             connection.on_lost = self._lost
         try:
-            if not all(folder.plus for folder in folders if folder.todo or folder.suspects):
+            if not all(folder.plus for folder in folders if folder.waiting):
                 await self._wait_for_literals()
             reason = await self._pump_all()
             self.window = 1

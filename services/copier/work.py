@@ -101,3 +101,8 @@ class Folder:
     suspects: list[Listed] = field(default_factory=list)  # to be sent alone: a session was lost over one of them
     progressed: bool = False
     expected_octets: int = 0  # as STATUS said, 0 where it did not
+
+    @property
+    def waiting(self) -> list[Listed]:
+        """Every message that is to be copied, alone or with others."""
+        return [*self.todo, *self.suspects]

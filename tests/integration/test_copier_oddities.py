@@ -79,7 +79,7 @@ async def test_a_message_that_costs_every_session_fails_alone(
     rig.job = replace(rig.job, target=replace(access, endpoint=endpoint))
     rig.source.append("INBOX", *(letter(f"m{n}") for n in range(12)))
     rig.source.append("INBOX", letter("x").replace(b"\r\n\r\n", b"\r\n\r\ncut the wire\r\n"))
-    rig.source.append("INBOX", *(letter(f"n{n}") for n in range(12)))
+    rig.source.append("INBOX", *(letter(f"n{n}") for n in range(12)), flags="\\Seen work")
     attempts = 0
     while True:
         attempts += 1
@@ -90,6 +90,8 @@ async def test_a_message_that_costs_every_session_fails_alone(
         else:
             break
     assert (result.tally.copied, result.tally.failed, result.tally.left) == (24, 1, 0)
+    lost = rig.source.contents() - rig.target.contents()
+    assert lost.total() == 1
     assert len(rig.target.messages()) == 24
     assert grade(result.tally.account()) is Grade.REVIEW
     assert wall.cuts == 4

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, TextIO
 
 from mailhaul.db import from_microseconds
+from mailhaul.texts import Language, explain
 from services.copier.local.moving import Move
 from services.copier.work import Folder, Tally, sum_up
 
@@ -105,8 +106,10 @@ def show(moves: Sequence[Move], out: TextIO) -> None:
     for move in moves:
         out.write(f"{move.order.name}: {move.state}" + (f", {move.grade}" if move.grade else "") + "\n")
         if move.error is not None and move.state != "done":
-            out.write(f"  {move.error.code}: {_sentence(move)}\n")
-        rows = [(f"  {_folder_name(folder)}", folder.tally) for folder in move.folders]
+            why = explain(move.error.code, Language.EN, move.error.side)
+            out.write(f"  {move.error.code}: {_sentence(move)}\n  {why.text}\n")
+        told = [folder for folder in move.folders if folder.copied or folder.tally.found]  # not the mere branches
+        rows = [(f"  {_folder_name(folder)}", folder.tally) for folder in told]
         width = max([len(name) for name, _ in rows], default=8) + 2
         if rows:
             out.write(" " * width + "".join(f"{head:>10}" for head in HEADS) + "\n")
