@@ -116,7 +116,7 @@ class SchedulerSettings(BaseModel):
     mailboxes_per_server: int = Field(16, description="Mailboxes of one source server in flight at once")
     check_timeout: float = Field(900.0, description="Seconds after which an unanswered check counts as not tested")
     waiting_hours: float = Field(12.0, description="Hours after which a parked mailbox no longer holds a run open")
-    failures: int = Field(5, description="Failures in a row after which a mailbox run has failed")
+    failures: int = Field(8, description="Failures in a row after which a mailbox run has failed")
     retry_base: float = Field(30.0, description="Seconds before the first retry; doubled each time")
     retry_cap: float = Field(3600.0, description="Most seconds between two retries")
     after_mx_hours: float = Field(4.0, description="Hours after the MX mail to which an overtaken second run moves")

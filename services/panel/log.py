@@ -10,9 +10,11 @@ from typing import Any
 from sqlalchemy import Connection, Select, and_, or_, select
 
 from mailhaul.db import from_microseconds
+from mailhaul.folders.decisions import Reason
 from mailhaul.ids import MigrationId
 from mailhaul.readmodel import LIVE, SUMS
 from mailhaul.texts import Language, moment, number, size
+from mailhaul.texts.words import FOLDER_REASONS
 from services.panel.log_phrases import ACCOUNT, PHRASES, WORDS
 from services.panel.speech import cause, check_word, grade_word
 from services.panel.tables import panel_row
@@ -145,6 +147,10 @@ def _kind(entry: Entry) -> str:
     match entry.kind:
         case "RowChecked" if data["state"] == "passed":
             return "RowChecked.passed"
+        case "FolderPlanned" if data["action"] == "skip":
+            return "FolderPlanned.skip"
+        case "FolderPlanned" if data["source_name"] == data["destination_name"]:
+            return "FolderPlanned.same"
         case "MailboxRunChanged" if data["change"] in ("finished", "settled") and data["code"]:
             return "MailboxRunChanged.failed"
         case "MailboxRunChanged":
@@ -164,6 +170,8 @@ def _words(entry: Entry, zone: str, language: Language) -> dict[str, str]:
     if "found" in entry.data:
         account = {name: number(int(entry.data.get(name, 0)), language) for name in SUMS}
         words["account"] = ACCOUNT[language].format_map(account)
+    if entry.kind == "FolderPlanned":
+        words["why"] = FOLDER_REASONS[Reason(str(entry.data["reason"]))][language]
     if entry.kind == "RowChecked":
         words["state"] = check_word(str(entry.data["state"]), language).text
     grade = grade_word(str(entry.data.get("grade") or ""), language)

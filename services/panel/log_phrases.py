@@ -51,9 +51,11 @@ PHRASES: dict[str, Term] = {
     "RunTriggered": Term("Run {run}: triggered ({scope})", "Esecuzione {run}: avviata ({scope})"),
     "MailboxStopRequested": Term("Stop asked for ({reason})", "Arresto richiesto ({reason})"),
     "FolderPlanned": Term(
-        "Folder {source_name} → {destination_name}: {action} {reason}",
-        "Cartella {source_name} → {destination_name}: {action} {reason}",
+        "Folder {source_name} → {destination_name}: is copied. {why}",
+        "Cartella {source_name} → {destination_name}: viene copiata. {why}",
     ),
+    "FolderPlanned.same": Term("Folder {source_name}: is copied", "Cartella {source_name}: viene copiata"),
+    "FolderPlanned.skip": Term("Folder {source_name}. {why}", "Cartella {source_name}. {why}"),
     "FolderProgressed": Term("Run {run}, folder {folder}: {account}", "Esecuzione {run}, cartella {folder}: {account}"),
     "MessageOutcome": Term(
         "Run {run}, folder {folder}, message UID {source_uid} ({octets}): {outcome}. {cause}",
@@ -89,8 +91,6 @@ ACCOUNT = Term(
 
 # Words of the events' own fields; what is not here is told as it is.
 WORDS: dict[str, Term] = {
-    "copy": Term("is copied", "viene copiata"),
-    "skip": Term("is left out", "viene esclusa"),
     "first": Term("newest mail first", "prima la posta più recente"),
     "bulk": Term("everything", "tutto"),
     "folder": Term("one folder", "una cartella"),

@@ -149,7 +149,7 @@ async def test_joint_34_a_log_is_a_rendering_of_stored_events(panel: PanelWorld)
     mailbox = (await text(panel, f"/migrations/{code}/mailboxes/anna@example.com/logs?run=1")).splitlines()
     assert whole[0].endswith("anna submitted 2 mailboxes (standard-ssl)")
     assert [line.split("  ")[2] for line in mailbox][:2] == [
-        "Folder Posta 1 → Posta 1: is copied",
+        "Folder Posta 1: is copied",
         "Run 1: triggered (everything)",
     ]
     assert "message UID 77 (60 MB): skipped. " in " ".join(mailbox).replace("\u00a0", " ")
