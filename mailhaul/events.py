@@ -457,7 +457,7 @@ class RunFinished(Event):
     finished_at: datetime
     second_at: datetime | None
     mailboxes: int
-    failed_mailboxes: tuple[str, ...]  # "address code", the code a key of the error catalogue
+    failed_mailboxes: tuple[str, ...]  # "address code side", the code a key of the error catalogue
     waiting_mailboxes: tuple[str, ...]
     review_mailboxes: tuple[str, ...]
     found: int

@@ -78,6 +78,7 @@ class Story:
         self.code = found[0]
         self.voice.run("wait", self.code, "--for", "valid", "--timeout", "5m", allowed=(INVALID,))
         self.voice.run("mailboxes", self.code, "--state", "failed")
+        self._show_mail("The mail to the owner, who may have left the page")
 
     def correct(self) -> None:
         """Two lines are corrected in place, one is left out; nothing is uploaded again."""

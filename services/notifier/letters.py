@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from mailhaul.errors import Side
 from mailhaul.events import RunFinished
 from mailhaul.states import Grade
 from mailhaul.texts import explain, mails, moment, number, size, spoken
@@ -116,9 +117,9 @@ def _hindering(event: RunFinished, language: Language) -> Iterator[Block]:
 
 
 def _failed(entry: str, language: Language) -> tuple[str, str]:
-    address, _, code = entry.partition(" ")
-    words = explain(code, language)
-    return address, f"{words.sentence} {words.remedy}"
+    address, code, side = [*entry.split(" "), "", ""][:3]
+    words = explain(code, language, Side(side) if side else None)
+    return address, words.text if side else f"{words.sentence} {words.remedy}"
 
 
 def _named(rows: Sequence[tuple[str, str]], head: Counted, help_text: str, language: Language) -> Iterator[Block]:

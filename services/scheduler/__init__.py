@@ -2,7 +2,7 @@
 
 Consumes: `requests`, `rows`, `row-checks`, `mailbox-runs`.
 Emits: every fact on `migrations`, `RowCorrected` and `RowLeftOut`, `RunTriggered` and `MailboxStopRequested`,
-`RunFinished`.
+`RunFinished`, `NoticeRequested`.
 Owns: `scheduler_customer`, `scheduler_migration`, `scheduler_row`, `scheduler_run`, `scheduler_mailbox_run`,
 `scheduler_timer`, `scheduler_outbox`.
 

@@ -24,6 +24,7 @@ class Standing:
     failures: int
     outcome: Outcome
     code: str
+    side: str
     settled: bool
     due_at: Microseconds | None
     settle_at: Microseconds | None
@@ -87,7 +88,7 @@ def _parked(event: MailboxRunChanged, standing: Standing, context: Context) -> S
 
 
 def _finished(event: MailboxRunChanged, standing: Standing, context: Context) -> Standing:
-    base = replace(standing, failures=0, code="", parked=False, settled=event.settled)
+    base = replace(standing, failures=0, code="", side="", parked=False, settled=event.settled)
     if standing.scope is Scope.FIRST:
         return _queued(replace(base, scope=Scope.BULK, settled=False), context, at=context.now)
     settle_at = None if event.settle_at is None else to_microseconds(event.settle_at)
@@ -101,12 +102,12 @@ def _failed(event: MailboxRunChanged, standing: Standing, context: Context) -> S
     failures = _failures(event, standing) + 1
     error = retry.Failed(event.code, event.retryable, event.until)
     decision = retry.decide(error, failures, context.now, context.rng, context.policy)
-    failing = replace(standing, failures=failures, code=event.code, parked=False)
+    failing = replace(standing, failures=failures, code=event.code, side=event.side, parked=False)
     if isinstance(decision, retry.RetryAt):
         if standing.scope is Scope.SETTLE:
-            failing = replace(failing, code=standing.code)
+            failing = replace(failing, code=standing.code, side=standing.side)
         return _queued(failing, context, at=decision.at)
     if standing.scope is Scope.SETTLE:
         # The run's outcome stands; what could not be looked at stays unsettled and is said so.
-        return replace(failing, phase=Phase.OVER, due_at=None, code=standing.code)
+        return replace(failing, phase=Phase.OVER, due_at=None, code=standing.code, side=standing.side)
     return replace(failing, phase=Phase.OVER, due_at=None, outcome=Outcome.FAILED, settled=True)

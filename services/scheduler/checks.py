@@ -21,6 +21,7 @@ from mailhaul.ids import MailboxId, RowId, derive
 from mailhaul.schedule import plan
 from mailhaul.states import CheckState, MigrationState
 from services.scheduler.case import Case, others_open
+from services.scheduler.notices import notify
 from services.scheduler.tables import row
 from services.scheduler.timers import arm, arm_purge, arm_runs, disarm
 from services.scheduler.words import CHECKED, TimerKind
@@ -118,6 +119,7 @@ def verdict(case: Case, event: RowChecked) -> bool:
         "check_version": event.row_version,
         "check_state": event.state.value,
         "check_code": event.code,
+        "check_side": event.side,
         "pinned_address": event.pinned_address,
     }
     upsert(case.tx, row, [values], ["row_id"])
@@ -167,6 +169,8 @@ def accept(case: Case) -> None:
         case.set(second_at=case["first_at"] + second.offset_minutes * 60_000_000)
     case.set(reject_code="", reject_rows=0)
     case.say(MigrationAccepted, MigrationState.VALID, first_at=case.first_at, second_at=case.second_at)
+    if case["first_at"] is not None and case["first_at"] > case.at:
+        notify(case, "valid")
     arm_runs(case)
 
 
@@ -174,8 +178,11 @@ def reject(case: Case, code: str, failed_rows: int) -> None:
     """Invalid, and correctable; said once."""
     if case.state is MigrationState.INVALID and (case["reject_code"], case["reject_rows"]) == (code, failed_rows):
         return
+    first = not case["state_seq"]
     case.set(reject_code=code, reject_rows=failed_rows)
     case.say(MigrationRejected, MigrationState.INVALID, code=code, failed_rows=failed_rows)
+    if first and failed_rows:  # whoever corrects rows sees their verdicts, and needs no mail after each
+        notify(case, "rejected", failed_rows=str(failed_rows))
 
 
 def reopen(case: Case) -> None:
@@ -212,7 +219,12 @@ def not_tested(case: Case) -> None:
     case.tx.execute(
         update(row)
         .where(row.c.row_id.in_([each.row_id for each in overdue]))
-        .values(check_version=row.c.row_version, check_state=CheckState.NOT_TESTED.value, check_code=UNANSWERED)
+        .values(
+            check_version=row.c.row_version,
+            check_state=CheckState.NOT_TESTED.value,
+            check_code=UNANSWERED,
+            check_side=Side.PLATFORM.value,
+        )
     )
     arm_check_timeout(case)
     evaluate(case)

@@ -12,11 +12,13 @@ from mailhaul.events import MigrationFinished, MigrationRescheduled, RunEnded, R
 from mailhaul.ids import RunId, derive, run_id
 from mailhaul.states import Advice, CheckState, Grade, MigrationState
 from services.scheduler.case import Case
+from services.scheduler.notices import notify
 from services.scheduler.rules import Tally, advice, resting_state
 from services.scheduler.tables import mailbox_run, row, run
 from services.scheduler.timers import arm, arm_purge, arm_runs, disarm
 from services.scheduler.words import RESTING, Outcome, Phase, TimerKind
 
+_HINDERED = frozenset({CheckState.FAILED, CheckState.NOT_TESTED})
 SUMS: tuple[str, ...] = ("found", "copied", "already_there", "skipped", "vanished", "failed", "left")
 SUMS += ("octets_copied", "removed_by_owner")
 
@@ -113,34 +115,42 @@ def _still_settling(case: Case, run_no: int, boxes: list[Row[Any]]) -> bool:
 def _result(case: Case, run_no: int, boxes: list[Row[Any]]) -> Result:
     by = {each: [box for box in boxes if box.outcome == each] for each in Outcome}
     waiting = [box.destination for box in by[Outcome.OPEN]]
+    failed = [_named(box.destination, box.code or "mismatch", box.side) for box in by[Outcome.FAILED]]
+    addresses = [box.destination for box in boxes]
     if run_no == case.run_no:
-        waiting += _without_password(case)
-    addresses = [box.destination for box in boxes] + waiting
+        for each in _outside(case, boxes):
+            addresses.append(each.destination)
+            if each.check_version >= each.row_version and each.check_state in _HINDERED:
+                failed.append(_named(each.destination, each.check_code, each.check_side))
+            else:
+                waiting.append(each.destination)
     return Result(
         tally=Tally(
             grades=tuple(Grade(box.grade) for box in boxes if box.grade),
             done=len(by[Outcome.DONE]),
             review=len(by[Outcome.REVIEW]),
-            failed=len(by[Outcome.FAILED]),
+            failed=len(failed),
             waiting=len(waiting),
         ),
         sums={name: sum(getattr(box, name) for box in boxes) for name in SUMS},
         mailboxes=len(set(addresses)),
         domains=tuple(sorted({address.rpartition("@")[2].lower() for address in addresses})),
-        failed=tuple(f"{box.destination} {box.code or 'mismatch'}" for box in by[Outcome.FAILED]),
+        failed=tuple(failed),
         waiting=tuple(waiting),
         review=tuple(box.destination for box in by[Outcome.REVIEW]),
     )
 
 
-def _without_password(case: Case) -> list[str]:
-    query = select(row.c.destination).where(
-        row.c.migration_id == case.id,
-        row.c.left_out.is_(False),
-        row.c.check_state == CheckState.WAITING_FOR_OWNER.value,
-        row.c.check_version >= row.c.row_version,
-    )
-    return list(case.tx.execute(query.order_by(row.c.line)).scalars())
+def _named(address: str, code: str, side: str) -> str:
+    """A failed mailbox as `RunFinished` names it."""
+    return f"{address} {code} {side}".rstrip()
+
+
+def _outside(case: Case, boxes: list[Row[Any]]) -> list[Row[Any]]:
+    """Rows that take no part in the latest run and are not left out: no password yet, or a correction that failed."""
+    query = select(row).where(row.c.migration_id == case.id, row.c.left_out.is_(False), row.c.row_version > 0)
+    inside = {box.row_id for box in boxes}
+    return [each for each in case.tx.execute(query.order_by(row.c.line)) if each.row_id not in inside]
 
 
 def _move_overtaken(case: Case) -> None:
@@ -148,6 +158,7 @@ def _move_overtaken(case: Case) -> None:
     if _another_planned(case) and case.state is MigrationState.RUNNING and case["second_at"] <= case.at:
         case.set(second_at=case.at + case.policy.after_mx)
         case.say(MigrationRescheduled, first_at=case.first_at, second_at=case.second_at, reason="after_run_1")
+        notify(case, "rescheduled", second_at=from_microseconds(case["second_at"]).isoformat())
 
 
 def _tell(case: Case, standing: Row[Any], result: Result, *, last: bool) -> bool:

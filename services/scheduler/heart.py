@@ -81,8 +81,11 @@ def _decide(case: Case, event: Event) -> None:
         case events.RowSubmitted():
             checks.row_submitted(case, event)
         case events.RowChecked():
-            if checks.verdict(case, event) and event.state is CheckState.PASSED:
-                runs.join(case, event.row_id)
+            if checks.verdict(case, event):
+                if event.state is CheckState.PASSED:
+                    runs.join(case, event.row_id)
+                else:
+                    conclude(case, case.run_no)
         case events.MailboxRunChanged():
             progress.changed(case, event)
 
@@ -137,6 +140,7 @@ def _fire(case: Case, due: Due) -> None:
                 runs.start(case)
         case TimerKind.NOT_TESTED:
             checks.not_tested(case)
+            conclude(case, case.run_no)
         case TimerKind.WAITING | TimerKind.SETTLED:
             conclude(case, due.run_no)
         case TimerKind.ORPHANS:

@@ -215,6 +215,7 @@ def _again(case: Case, which: Any, scope: Scope | None) -> int:
             "turn": turn_of(scope),
             "outcome": "",
             "code": "",
+            "side": "",
             "grade": "",
             "settled": False,
             "settle_at": None,

@@ -83,6 +83,7 @@ row = Table(
     _number("check_version"),
     _words("check_state"),
     _words("check_code"),
+    _words("check_side"),
     _words("pinned_address"),
     Column("check_began_at", BigInteger),
     Index(None, "migration_id", "line"),
@@ -120,6 +121,7 @@ mailbox_run = Table(
     _words("outcome"),
     _words("grade"),
     _words("code"),
+    _words("side"),  # whose fault the code is
     _flag("settled"),
     Column("settle_at", BigInteger),
     _number("found"),

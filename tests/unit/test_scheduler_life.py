@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from mailhaul import events as e
-from mailhaul.ids import run_id
+from mailhaul.ids import row_id, run_id
 from mailhaul.states import Advice, Change, CheckState, Grade, MigrationState, Scope
 from tests.scheduler_world import ASAP, MIGRATION, NONE, START, World, after, at, names
 
@@ -63,6 +63,12 @@ def test_a_run_at_a_wall_time(world: World) -> None:
     assert names(world.tick(minutes=1)) == ["RunStarted", "RunTriggered"]
 
 
+def test_the_owner_is_told_of_a_passed_check_whose_run_is_still_to_come(world: World) -> None:
+    told = world.accepted(1, first=at("2026-03-03T21:00"))
+    assert names(told) == ["MigrationAccepted", "NoticeRequested"]
+    assert world.only(e.NoticeRequested, told)[0].notice == "valid"
+
+
 def test_a_time_that_went_by_while_nothing_ran_counts_at_once(world: World) -> None:
     world.accepted(1, first=at("2026-03-02T09:00"))
     assert names(world.tick(days=3)) == ["RunStarted", "RunTriggered"]
@@ -94,7 +100,7 @@ def test_joint_07_not_tested_after_a_quarter_of_an_hour(world: World) -> None:
     world.check(1)
     assert world.tick(minutes=14) == []
     told = world.tick(minutes=1)
-    assert names(told) == ["RowChecked", "MigrationRejected"]
+    assert names(told) == ["RowChecked", "MigrationRejected", "NoticeRequested"]
     assert world.only(e.RowChecked, told)[0].state is CheckState.NOT_TESTED
     rejected = world.only(e.MigrationRejected, told)[0]
     assert (rejected.code, rejected.failed_rows) == ("rows_failed", 1)
@@ -106,7 +112,10 @@ def test_joint_07_not_tested_after_a_quarter_of_an_hour(world: World) -> None:
 def test_joint_07_a_failed_row_is_corrected(world: World) -> None:
     world.deliver(*world.submission(2))
     world.check(1)
-    assert names(world.check(2, CheckState.FAILED)) == ["MigrationRejected"]
+    told = world.check(2, CheckState.FAILED)
+    assert names(told) == ["MigrationRejected", "NoticeRequested"]
+    notice = world.only(e.NoticeRequested, told)[0]
+    assert (notice.notice, notice.words, notice.recipients) == ("rejected", ("failed_rows=1",), ("admin@example.com",))
     assert world.state() is MigrationState.INVALID
     source = e.Endpoint(host="imap2.example.org", port=993, tls="implicit")
     told = world.ask(
@@ -175,7 +184,7 @@ def test_joint_08_a_password_changed_between_the_runs(world: World) -> None:
     told = world.fail(first)
     finished = world.only(e.RunFinished, told)[0]
     assert len(finished.failed_mailboxes) == 1
-    assert finished.failed_mailboxes[0].endswith(" bad_login")
+    assert finished.failed_mailboxes[0].endswith(" bad_login source")
     assert world.state() is MigrationState.NEEDS_ATTENTION
     correction: dict[str, Any] = {
         "row_id": first.row_id,
@@ -274,11 +283,45 @@ def test_joint_21_an_overtaken_second_run_moves_behind_the_mail(world: World) ->
     (trigger,) = world.triggers()
     assert world.tick(hours=2) == []
     told = world.finish(trigger)
-    assert names(told) == ["MigrationRescheduled", "RunFinished", "RunEnded"]
+    assert names(told) == ["MigrationRescheduled", "NoticeRequested", "RunFinished", "RunEnded"]
     moved = world.only(e.MigrationRescheduled, told)[0]
     assert (moved.reason, moved.second_at) == ("after_run_1", world.now + timedelta(hours=4))
+    notice = world.only(e.NoticeRequested, told)[0]
+    assert (notice.notice, notice.subject_code) == ("rescheduled", "M-7K2QX")
+    assert notice.words == (f"second_at={(world.now + timedelta(hours=4)).isoformat()}",)
     assert world.only(e.RunFinished, told)[0].second_at == moved.second_at
     assert names(world.tick(hours=4)) == ["RunStarted", "RunTriggered"]
+
+
+def test_a_mailbox_whose_correction_failed_is_not_forgotten_by_the_next_run(world: World) -> None:
+    world.accepted(2, second=after(60))
+    good, bad = world.triggers()
+    world.finish(good)
+    world.fail(bad, "sign_in_refused")
+    line = 1 if bad.row_id == row_id(MIGRATION, 1) else 2
+    endpoint = e.Endpoint(host="imap.example.org", port=993, tls="implicit")
+    corrected = {"destination": bad.destination, "source": endpoint, "source_user": bad.source_user}
+    asked: dict[str, Any] = {
+        "row_id": bad.row_id,
+        "line": line,
+        "master_user": "",
+        "secret_ref": "secret-new",
+        **corrected,
+    }
+    world.ask(e.CorrectRowRequested, **asked)
+    world.check(line, CheckState.FAILED, version=2)
+    (again,) = world.triggers(minutes=60)
+    assert (again.run_no, again.mailbox_id) == (2, good.mailbox_id)
+    finished = world.only(e.RunFinished, world.finish(again))[0]
+    assert finished.failed_mailboxes == (f"{bad.destination} bad_login source",)
+    assert (finished.mailboxes, finished.grade) == (2, Grade.PROBLEM)
+    world.ask(e.RecheckRequested, row_id=bad.row_id)
+    world.check(line, CheckState.PASSED, version=3)  # its owner's server was away for a moment
+    (late,) = world.triggers()
+    assert (late.run_no, late.mailbox_id) == (2, bad.mailbox_id)
+    told = world.finish(late)
+    assert world.only(e.RunFinished, told)[0].failed_mailboxes == ()
+    assert world.state() is MigrationState.DONE
 
 
 def test_joint_22_a_retry_turns_do_not_switch_into_now(world: World) -> None:
@@ -354,8 +397,15 @@ def test_joint_23_a_settling_that_run_2_overtakes_is_left_to_it(world: World) ->
     # The mail would wait until 35 minutes from now; the run that was asked for meanwhile does not.
     assert world.tick(minutes=20) == []
     told = world.tick(minutes=15)
-    assert names(told) == ["RunTriggered", "MigrationRescheduled", "RunFinished", "RunEnded"] or names(told) == [
+    assert names(told) == [
+        "RunTriggered",
         "MigrationRescheduled",
+        "NoticeRequested",
+        "RunFinished",
+        "RunEnded",
+    ] or names(told) == [
+        "MigrationRescheduled",
+        "NoticeRequested",
         "RunFinished",
         "RunEnded",
         "RunTriggered",

@@ -24,6 +24,7 @@ FLYING = Standing(
     failures=0,
     outcome=Outcome.OPEN,
     code="",
+    side="",
     settled=False,
     due_at=None,
     settle_at=None,
