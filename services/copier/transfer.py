@@ -263,8 +263,9 @@ class Transfer:
             batch.too_large.append((uid, size))
             return discard
         folder = batch.folder
-        listed = next((message for message in batch.listed if message.uid == uid), None)
-        date = fetched.date if fetched.date is not None else listed.date if listed else None
+        date = fetched.date
+        if date is None:
+            date = next((message.date for message in batch.listed if message.uid == uid), None)
         flags = keep(append_flags(fetched.flags or b"", folder.permanent), folder.proven)
         item = Item(uid, size, clamp_date(date or 0), flags)
         batch.items.append(item)

@@ -178,7 +178,10 @@ async def test_a_trigger_is_answered_with_everything_that_happened(bench: Bench)
 
 
 @ON_SQLITE
-async def test_finished_work_redelivered_is_answered_with_the_same_bytes(bench: Bench) -> None:
+@pytest.mark.joint(2)
+async def test_joint_02_finished_work_is_answered_with_the_same_bytes_and_older_triggers_are_ignored(
+    bench: Bench,
+) -> None:
     bench.rig.source.append("INBOX", letter("a"))
     first = [item for item in await bench.raw(bench.trigger) if isinstance(item, Message)]
     bench.rig.source.append("INBOX", letter("b"))
@@ -350,7 +353,8 @@ async def test_joint_23_a_settling_is_answered_as_such(bench: Bench) -> None:
 
 
 @ON_SQLITE
-async def test_the_first_scope_brings_the_newest_mail_and_bulk_the_rest(bench: Bench) -> None:
+@pytest.mark.joint(13)
+async def test_joint_13_the_first_scope_brings_the_newest_mail_and_bulk_the_rest(bench: Bench) -> None:
     today = int(datetime.now(UTC).timestamp())
     bench.rig.source.create("Sent", "Other")
     bench.rig.source.append("INBOX", letter("old"), date=today - 90 * 86_400)
