@@ -6,7 +6,7 @@ from pathlib import Path
 from random import Random
 from uuid import uuid4
 
-from mailhaul import failpoints
+from mailhaul import failpoints, logs
 from mailhaul.clock import SystemClock
 from mailhaul.db import embedded_url, open_database
 from mailhaul.dial import DialPolicy, parse_networks, tls_context
@@ -76,4 +76,6 @@ async def copy(settings: Settings) -> None:
 
 if __name__ == "__main__":
     failpoints.configure(os.environ.get(failpoints.VARIABLE, ""))
-    asyncio.run(copy(Settings()))
+    settings = Settings()
+    logs.configure(settings, SERVICE)
+    asyncio.run(copy(settings))

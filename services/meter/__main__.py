@@ -1,13 +1,11 @@
 """Starts the meter: `python -m services.meter`."""
 
 import asyncio
-import logging
 import os
-import sys
 
 import faust
 
-from mailhaul import failpoints
+from mailhaul import failpoints, logs
 from mailhaul.kafka.aiokafka_client import require_topics
 from mailhaul.kafka.client_log import calm
 from mailhaul.kafka.connection import cluster
@@ -20,7 +18,7 @@ def main() -> None:
     """Runs until SIGTERM; ends with status 70 on a bug."""
     settings = Settings()
     where = cluster(settings.kafka)
-    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(levelname)s %(name)s %(message)s")
+    logs.configure(settings, "meter")
     # A Faust app waits for ever on a topic that does not exist.
     asyncio.run(require_topics(where, [f"{where.prefix}{PREFIX}{FOLDER_PROGRESS.name}"]))
     data_directory = settings.state_dir / "meter"

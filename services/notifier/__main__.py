@@ -4,7 +4,7 @@ import asyncio
 import os
 from random import Random
 
-from mailhaul import failpoints
+from mailhaul import failpoints, logs
 from mailhaul.clock import SystemClock
 from mailhaul.db import embedded_url, open_database
 from mailhaul.kafka.aiokafka_bus import AIOKafkaBus
@@ -76,4 +76,6 @@ async def notify(settings: Settings) -> None:
 
 if __name__ == "__main__":
     failpoints.configure(os.environ.get(failpoints.VARIABLE, ""))
-    asyncio.run(notify(Settings()))
+    settings = Settings()
+    logs.configure(settings, SERVICE)
+    asyncio.run(notify(settings))

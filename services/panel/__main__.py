@@ -8,6 +8,7 @@ from pathlib import Path
 import structlog
 from sqlalchemy import Connection
 
+from mailhaul import logs
 from mailhaul.clock import SystemClock
 from mailhaul.db import Database, Microseconds, embedded_url, open_database, to_microseconds
 from mailhaul.dial import parse_networks
@@ -95,6 +96,8 @@ async def _on_the_bus(desk: Desk, stop: asyncio.Event) -> None:
 
 if __name__ == "__main__":
     try:
-        asyncio.run(main(Settings()))
+        settings = Settings()
+        logs.configure(settings, SERVICE)
+        asyncio.run(main(settings))
     except MailhaulError as error:
         sys.exit(error.text)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import structlog
 from sqlalchemy import Connection
 
+from mailhaul import logs
 from mailhaul.clock import SystemClock
 from mailhaul.db import embedded_url, open_database
 from mailhaul.kafka.aiokafka_bus import AIOKafkaBus
@@ -51,4 +52,6 @@ async def rebuild(settings: Settings) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(rebuild(Settings()) if sys.argv[1:] == ["rebuild"] else project(Settings()))
+    settings = Settings()
+    logs.configure(settings, SERVICE)
+    asyncio.run(rebuild(settings) if sys.argv[1:] == ["rebuild"] else project(settings))

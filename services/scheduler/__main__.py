@@ -5,7 +5,7 @@ import os
 from datetime import timedelta
 from random import Random
 
-from mailhaul import failpoints
+from mailhaul import failpoints, logs
 from mailhaul.clock import SystemClock
 from mailhaul.db import SECOND, embedded_url, open_database
 from mailhaul.kafka.aiokafka_bus import AIOKafkaBus
@@ -71,4 +71,6 @@ async def schedule(settings: Settings) -> None:
 
 if __name__ == "__main__":
     failpoints.configure(os.environ.get(failpoints.VARIABLE, ""))
-    asyncio.run(schedule(Settings()))
+    settings = Settings()
+    logs.configure(settings, SERVICE)
+    asyncio.run(schedule(settings))

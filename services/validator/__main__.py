@@ -5,7 +5,7 @@ import os
 from random import Random
 from uuid import uuid4
 
-from mailhaul import failpoints
+from mailhaul import failpoints, logs
 from mailhaul.clock import SystemClock
 from mailhaul.db import embedded_url, open_database
 from mailhaul.kafka.aiokafka_bus import AIOKafkaBus
@@ -52,4 +52,6 @@ async def validate(settings: Settings) -> None:
 
 if __name__ == "__main__":
     failpoints.configure(os.environ.get(failpoints.VARIABLE, ""))
-    asyncio.run(validate(Settings()))
+    settings = Settings()
+    logs.configure(settings, SERVICE)
+    asyncio.run(validate(settings))
