@@ -136,7 +136,7 @@ def _migration_columns() -> list[Column[Any] | Index]:
         *_sums(),
         _number("expected_messages"),
         _number("expected_octets"),
-        Index(None, "customer_id", "submitted_at", "migration_id"),
+        Index(None, "customer_id", "state", "submitted_at", "migration_id"),
     ]
 
 

@@ -9,6 +9,7 @@ from mailhaul.db import from_microseconds
 from mailhaul.errors import RequestInvalid
 from mailhaul.ids import CustomerId, MigrationId
 from mailhaul.readmodel import LIVE
+from mailhaul.states import MigrationState
 from mailhaul.texts import Language
 from services.panel import cursors
 from services.panel.answers import Migration, MigrationDetail, MigrationPage, Rules, Run
@@ -63,7 +64,9 @@ def page(
             own.submitted_at <= at,
         )
     if state:
-        query = query.where(func.coalesce(known.state, "validating") == state)
+        # What the read model has not seen yet is being validated.
+        wanted = and_(known.customer_id == customer, known.state == state)
+        query = query.where(or_(wanted, known.state.is_(None)) if state == MigrationState.VALIDATING else wanted)
     query = query.order_by(own.submitted_at.desc(), own.migration_id.desc()).limit(limit + 1)
     rows = tx.execute(query).all()
     following = cursors.write(rows[limit - 1].submitted_at, rows[limit - 1].migration_id) if len(rows) > limit else None

@@ -21,6 +21,7 @@ from services.projector.rebuild import Rebuild
 from services.projector.tables import projector_offset
 
 SERVICE = "projector"
+BATCH = 5000  # the larger the batch, the more snapshots of a folder fold into one row
 log = structlog.get_logger(__name__)
 
 
@@ -35,7 +36,7 @@ async def project(settings: Settings) -> None:
     try:
         async with AIOKafkaBus(cluster(settings.kafka), SERVICE) as bus:
             loop = Loop(Edge(bus, SystemClock()), db, apply, projector_offset)
-            await serve(loop.run)
+            await serve(lambda stop: loop.run(stop, batch=BATCH))
     finally:
         await db.close()
 

@@ -9,10 +9,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from sqlalchemy import Connection, tuple_
+from sqlalchemy import Connection
 
-from mailhaul.db import insert
 from mailhaul.readmodel import ReadModel
+from services.projector import bulk
 
 Values: TypeAlias = dict[str, Any]
 
@@ -58,14 +58,4 @@ def _replaces(register: Register, values: Values, known: Values) -> bool:
 def store(tx: Connection, model: ReadModel, writes: dict[Register, list[Values]]) -> None:
     """Write folded registers, each with one statement."""
     for register, rows in writes.items():
-        table = getattr(model, register.table)
-        statement = insert(tx, table)
-        if register.version is None:
-            tx.execute(statement.on_conflict_do_nothing(), rows)
-            continue
-        changed = {name: statement.excluded[name] for name in rows[0] if name not in register.key}
-        guard = None
-        if register.version:
-            offered = tuple_(*(statement.excluded[name] for name in register.version))
-            guard = offered >= tuple_(*(table.c[name] for name in register.version))
-        tx.execute(statement.on_conflict_do_update(index_elements=list(register.key), set_=changed, where=guard), rows)
+        bulk.upsert(tx, getattr(model, register.table), rows, register.key, version=register.version)

@@ -7,14 +7,14 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, TypeAlias, TypeVar
 
-from sqlalchemy import Connection, Row, Table, bindparam, func, select, tuple_, update
+from sqlalchemy import Connection, Row, Table, func, select, tuple_
 
-from mailhaul.db import insert_missing, upsert
 from mailhaul.events import Event, FolderProgressed, MailboxRunChanged, RowChecked, RowLeftOut, RunTriggered
 from mailhaul.events import Row as RowEvent
 from mailhaul.readmodel import SUMS, ReadModel
 from mailhaul.readmodel.derive import RowFacts, RunFacts, check_state, mailbox_run_state
 from mailhaul.states import CheckState
+from services.projector import bulk
 
 MailboxRunKey: TypeAlias = tuple[str, int, str]  # migration, run, mailbox
 T = TypeVar("T")
@@ -54,11 +54,14 @@ def roll_up(tx: Connection, model: ReadModel, touched: Touched, failures_allowed
 
 def _stubs(tx: Connection, model: ReadModel, touched: Touched) -> None:
     named = [{"migration_id": m, "customer_id": c} for m, c in sorted(touched.migrations.items()) if c]
-    upsert(tx, model.migration, named, ("migration_id",))
-    insert_missing(tx, model.migration, [{"migration_id": m} for m, c in sorted(touched.migrations.items()) if not c])
+    bulk.upsert(tx, model.migration, named, ("migration_id",))
+    unnamed = [{"migration_id": m} for m, c in sorted(touched.migrations.items()) if not c]
+    bulk.upsert(tx, model.migration, unnamed, ("migration_id",), version=None)
     keys = sorted(touched.mailbox_runs)
-    insert_missing(tx, model.mailbox_run, [{"migration_id": m, "run_no": r, "mailbox_id": b} for m, r, b in keys])
-    insert_missing(tx, model.run, [{"migration_id": m, "run_no": r} for m, r in sorted({k[:2] for k in keys})])
+    boxes = [{"migration_id": m, "run_no": r, "mailbox_id": b} for m, r, b in keys]
+    bulk.upsert(tx, model.mailbox_run, boxes, ("migration_id", "run_no", "mailbox_id"), version=None)
+    runs = [{"migration_id": m, "run_no": r} for m, r in sorted({k[:2] for k in keys})]
+    bulk.upsert(tx, model.run, runs, ("migration_id", "run_no"), version=None)
 
 
 def _rows(tx: Connection, model: ReadModel, row_ids: Sequence[str]) -> None:
@@ -66,7 +69,7 @@ def _rows(tx: Connection, model: ReadModel, row_ids: Sequence[str]) -> None:
     found = tx.execute(select(model.row).where(table.row_id.in_(row_ids))).all()
     new = [
         {
-            "key_row_id": row.row_id,
+            "row_id": row.row_id,
             "state": check_state(
                 RowFacts(
                     row_version=row.row_version,
@@ -79,7 +82,7 @@ def _rows(tx: Connection, model: ReadModel, row_ids: Sequence[str]) -> None:
         }
         for row in found
     ]
-    _write(tx, model.row, ("row_id",), new)
+    bulk.rewrite(tx, model.row, new, ("row_id",))
 
 
 def _mailbox_runs(tx: Connection, model: ReadModel, keys: Sequence[MailboxRunKey], failures_allowed: int) -> None:
@@ -106,7 +109,7 @@ def _mailbox_runs(tx: Connection, model: ReadModel, keys: Sequence[MailboxRunKey
     new = [
         _derived_run(row, sums.get((row.migration_id, row.run_no, row.mailbox_id)), failures_allowed) for row in found
     ]
-    _write(tx, model.mailbox_run, ("migration_id", "run_no", "mailbox_id"), new)
+    bulk.rewrite(tx, model.mailbox_run, new, ("migration_id", "run_no", "mailbox_id"))
 
 
 def _derived_run(row: Row[Any], folders: Row[Any] | None, failures_allowed: int) -> dict[str, Any]:
@@ -131,9 +134,9 @@ def _derived_run(row: Row[Any], folders: Row[Any] | None, failures_allowed: int)
     )
     mapping = row._mapping
     return {
-        "key_migration_id": row.migration_id,
-        "key_run_no": row.run_no,
-        "key_mailbox_id": row.mailbox_id,
+        "migration_id": row.migration_id,
+        "run_no": row.run_no,
+        "mailbox_id": row.mailbox_id,
         "state": shown.state.value,
         "retry_no": shown.retry_no,
         "grade": row.account_grade if accounted else "",
@@ -147,12 +150,8 @@ def _derived_run(row: Row[Any], folders: Row[Any] | None, failures_allowed: int)
 def _migrations(tx: Connection, model: ReadModel, migrations: Sequence[str]) -> None:
     checks = _check_sums(tx, model, migrations)
     runs = _run_sums(tx, model, migrations)
-    upsert(
-        tx,
-        model.run,
-        [values for numbered in runs.values() for values in numbered.values()],
-        ("migration_id", "run_no"),
-    )
+    accounts = [values for numbered in runs.values() for values in numbered.values()]
+    bulk.upsert(tx, model.run, accounts, ("migration_id", "run_no"))
     latest_run = (
         select(model.run.c.migration_id, func.max(model.run.c.run_no).label("run_no"))
         .where(model.run.c.migration_id.in_(migrations))
@@ -166,7 +165,7 @@ def _migrations(tx: Connection, model: ReadModel, migrations: Sequence[str]) -> 
         states, messages, octets = checks.get(migration, ({}, 0, 0))
         new.append(
             {
-                "key_migration_id": migration,
+                "migration_id": migration,
                 "check_states": json.dumps(states, sort_keys=True),
                 "expected_messages": messages,
                 "expected_octets": octets,
@@ -175,7 +174,7 @@ def _migrations(tx: Connection, model: ReadModel, migrations: Sequence[str]) -> 
                 **{name: latest.get(name, 0) for name in SUMS},
             }
         )
-    _write(tx, model.migration, ("migration_id",), new)
+    bulk.rewrite(tx, model.migration, new, ("migration_id",))
 
 
 def _check_sums(
@@ -221,14 +220,6 @@ def _run_sums(tx: Connection, model: ReadModel, migrations: Sequence[str]) -> di
 def _added(table: Table) -> Iterator[Any]:
     for name in SUMS:
         yield func.sum(table.c[name]).label(name)
-
-
-def _write(tx: Connection, table: Table, key: Sequence[str], rows: Sequence[dict[str, Any]]) -> None:
-    """Update rows that are known to be there; each holds its key under `key_` names."""
-    if rows:
-        changed: dict[str, Any] = {name: bindparam(name) for name in rows[0] if not name.startswith("key_")}
-        matching = [table.c[name] == bindparam(f"key_{name}") for name in key]
-        tx.execute(update(table).where(*matching).values(changed), list(rows))
 
 
 def _chunks(items: Iterable[T]) -> Iterator[list[T]]:

@@ -185,9 +185,9 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("migration_id", name=op.f("read_migration_pk")),
     )
     op.create_index(
-        op.f("read_migration_customer_id_submitted_at_migration_id_ix"),
+        op.f("read_migration_customer_id_state_submitted_at_migration_id_ix"),
         "read_migration",
-        ["customer_id", "submitted_at", "migration_id"],
+        ["customer_id", "state", "submitted_at", "migration_id"],
         unique=False,
     )
     op.create_table(
