@@ -101,7 +101,7 @@ def panel_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PanelPro
         )
     try:
         deadline = time.monotonic() + 30
-        while not answers(port):
+        while not (here.token_file.exists() and answers(port)):
             assert process.poll() is None, here.log("panel").read_text()
             assert time.monotonic() < deadline, here.log("panel").read_text()
             time.sleep(0.05)

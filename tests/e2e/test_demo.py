@@ -12,9 +12,8 @@ import pytest
 
 from mailhaul.stack.demo_kept import NOTE, PREFIX, Kept
 from mailhaul.stack.installation import StackState
+from tests.sockets import listening
 
-LOOPBACK = {"0100007F"}  # 127.0.0.1 as /proc/net/tcp writes it
-LISTEN = "0A"
 ROOT = Path(__file__).parents[2]
 
 
@@ -43,21 +42,6 @@ def told(directory: Path) -> Iterator[tuple[str, Kept]]:
             kept.stop()
 
 
-def listening(pid: int) -> set[str]:
-    """Addresses, in hexadecimal, that a process listens on."""
-    inodes = set()
-    for link in Path(f"/proc/{pid}/fd").iterdir():
-        if match := re.fullmatch(r"socket:\[(\d+)\]", os.readlink(link)):
-            inodes.add(match[1])
-    addresses = set()
-    for table in ("tcp", "tcp6"):
-        for row in Path(f"/proc/{pid}/net/{table}").read_text().splitlines()[1:]:
-            cells = row.split()
-            if cells[3] == LISTEN and cells[9] in inodes:
-                addresses.add(cells[1].partition(":")[0])
-    return addresses
-
-
 @pytest.mark.timeout(600)
 def test_joint_37_demo_is_exact_stays_on_loopback_and_ends(told: tuple[str, Kept]) -> None:
     output, kept = told
@@ -74,7 +58,7 @@ def test_joint_37_demo_is_exact_stays_on_loopback_and_ends(told: tuple[str, Kept
     pids += [report.supervisor, *json.loads((kept.directory / NOTE).read_text())["servers"]]
     addresses = set().union(*(listening(pid) for pid in pids))
     # The JVM opens its IPv4 sockets as such (preferIPv4Stack), so no mapped address can hide another one.
-    assert addresses == LOOPBACK
+    assert addresses == {"127.0.0.1"}
 
     kept.stop()
     assert not kept.directory.exists()

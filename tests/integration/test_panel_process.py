@@ -19,6 +19,7 @@ from mailhaul.settings import PanelSettings
 from services.panel.guard import BODY_LIMIT, check_binding
 from tests.fixtures_panel import CSV
 from tests.fixtures_panel_process import PanelProcess
+from tests.sockets import listening
 
 
 def call(
@@ -76,9 +77,7 @@ def test_joint_37_another_address_needs_tls(address: str, tmp_path: Path) -> Non
 
 
 def test_it_listens_on_loopback_alone(panel_process: PanelProcess) -> None:
-    listening = subprocess.run(["ss", "-Hltn"], capture_output=True, text=True, check=False).stdout
-    mine = [line.split()[3] for line in listening.splitlines() if f":{panel_process.port}" in line]
-    assert mine in ([f"127.0.0.1:{panel_process.port}"], [])  # [] where there is no `ss`
+    assert listening(panel_process.process.pid) == {"127.0.0.1"}
 
 
 def test_a_body_too_large_is_refused_whether_it_says_its_size_or_not(panel_process: PanelProcess) -> None:
@@ -189,7 +188,7 @@ def test_it_ends_at_sigterm_even_with_an_open_stream_and_no_broker(tmp_path: Pat
     port = 0
     for line in second.stdout:
         if b"panel_listening" in line:
-            port = int(line.rsplit(b"=", 1)[1].strip().removesuffix(b"\x1b[0m").removeprefix(b"\x1b[35m"))
+            port = json.loads(line)["port"]
             break
     with socket.create_connection(("127.0.0.1", port), timeout=10) as stream:
         head = f"GET /api/v1/changes HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {panel_process.token}\r\n\r\n"
