@@ -38,6 +38,7 @@ RELAY_AFTER = 10.0  # seconds after which an unflagged row is taken for one whos
 RELAY_EVERY = 10.0
 PURGE_EVERY = 3600.0
 _BATCH = 500
+_EMPTY = {"value": b"", "headers": "[]"}
 _MARK = "decided:"  # the row of a decision that yielded nothing
 
 
@@ -138,9 +139,16 @@ class Outbox:
         await self.db.write(self._purge, _microseconds(keep), _microseconds(forget))
 
     def forget(self, tx: Connection, migration_id: str) -> None:
-        """Drop the sent rows of a deleted migration, in the transaction that drops everything else of it."""
-        mine = self.table.c.migration_id == migration_id
-        tx.execute(delete(self.table).where(mine, self.table.c.flagged_at.is_not(None)))
+        """Empty the sent rows of a deleted migration, in the transaction that drops everything else of it.
+
+        What is left says only that these causes were decided, so that a late delivery of one decides nothing anew.
+        """
+        table = self.table.c
+        tx.execute(
+            update(self.table)
+            .where(table.migration_id == migration_id, table.flagged_at.is_not(None))
+            .values(_EMPTY | {"key": b"", "migration_id": ""})
+        )
 
     async def tend(self, bus: Bus, stop: asyncio.Event) -> None:
         """Beside a run loop: relay what a dead process of this service left behind, purge once an hour."""
@@ -249,11 +257,7 @@ class Outbox:
     def _purge(self, tx: Connection, keep: int, forget: int) -> None:
         table, instant = self.table.c, now(tx)
         tx.execute(delete(self.table).where(table.flagged_at < instant - forget))
-        tx.execute(
-            update(self.table)
-            .where(table.flagged_at < instant - keep, table.value != b"")
-            .values(value=b"", headers="[]")
-        )
+        tx.execute(update(self.table).where(table.flagged_at < instant - keep, table.value != b"").values(_EMPTY))
 
 
 def _mark(cause: str) -> Message:

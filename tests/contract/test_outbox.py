@@ -151,8 +151,13 @@ async def test_old_rows_lose_their_payload_and_then_go(outbox: Outbox) -> None:
     assert await decided(outbox, asked(2)) == unflagged
 
 
-async def test_joint_10_a_deleted_migration_leaves_no_row(outbox: Outbox) -> None:
+async def test_joint_10_of_a_deleted_migration_only_the_fact_of_deciding_is_left(outbox: Outbox) -> None:
     await outbox.flag(await decided(outbox, asked(0)))
     await decided(outbox, asked(1), count=0)
     await outbox.db.write(lambda tx: outbox.forget(tx, "m1"))
+    text = await outbox.db.read(lambda tx: str([tuple(row) for row in tx.execute(select(outbox.table))]))
+    assert "m1" not in text
+    assert await decided(outbox, asked(0), asked(1)) == []
+    await age(outbox, 91)
+    await outbox.purge()
     assert await rows(outbox) == 0
