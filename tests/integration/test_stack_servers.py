@@ -1,11 +1,13 @@
 """The servers of the embedded stack are real, reachable, and do what tests ask of them."""
 
 import imaplib
+import os
 import smtplib
 import ssl
 import time
 from collections.abc import Callable
 from email.message import EmailMessage
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -15,6 +17,7 @@ from confluent_kafka.cimpl import NewTopic
 
 from mailhaul.stack.broker import Broker
 from mailhaul.stack.dovecot import Dovecot, DovecotSettings, Storage
+from mailhaul.stack.kafka_home import find_kafka
 from mailhaul.stack.smtp import Mode, SMTPSink
 from tests.fixtures_stack import MASTER_PASSWORD, MASTER_USER
 
@@ -47,6 +50,21 @@ def test_joint_18_an_acknowledged_record_survives_a_kill_of_the_broker(
     read = [record.value() for record in consumer.consume(2, timeout=15)]
     consumer.close()
     assert read == [b"before", b"after"]
+
+
+def test_joint_18_a_new_broker_takes_a_record_within_ten_seconds(tmp_path: Path) -> None:
+    began = time.monotonic()
+    cold = Broker(tmp_path / "cold", find_kafka(os.environ))
+    try:
+        address: dict[str, str | int | float | bool] = {"bootstrap.servers": cold.start()}
+        admin = AdminClient(address)
+        admin.create_topics([NewTopic("first", 1, 1)])["first"].result(10)
+        producer = Producer({**address, "acks": "all"})
+        producer.produce("first", b"record")
+        assert producer.flush(10) == 0
+        assert time.monotonic() - began < 10
+    finally:
+        cold.kill()
 
 
 def test_joint_18_a_broker_stopped_in_order_starts_again_with_its_address(broker_process: Broker) -> None:
