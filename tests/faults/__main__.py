@@ -57,6 +57,8 @@ def _campaign(plan: Plan, storage: Storage, *, keep: bool) -> bool:
         outcome = Campaign(stage, Mailhaul(), plan).run()
         failures = list(outcome.failures())
     finally:
+        if keep:
+            shutil.copytree(stage.ledgers, directory / "ledgers")
         stage.close()
         if keep:
             print(f"kept {directory}")

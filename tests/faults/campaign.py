@@ -20,6 +20,7 @@ RESTARTS = 30
 AIMED = 0.8  # this share of the blows falls while pushes are under way, the rest at any instant of the run
 ENTERED = 120  # at most so many messages are copied before an aimed blow: a round takes several
 A_LITTLE = 0.03
+ANY_INSTANT = 1.5
 DONE, FAILED, TEMPORARY = 0, 1, 75  # the last is EX_TEMPFAIL: "run again"
 
 
@@ -56,6 +57,7 @@ class Round:
     acts: list[str] = field(default_factory=list)
     verdict: Verdict | None = None
     trouble: str = ""
+    log: str = ""  # the end of what the copier wrote, when something is wrong
     reported: int = 0  # possible second copies that the copier named and left to a person
 
     @property
@@ -109,16 +111,13 @@ class Outcome:
             f"{lost} lost, {doubled} doubled ({told} of them reported), {bad} rounds not exact: {verdict}"
         )
 
-    def _log(self, each: Round) -> str:
-        return (each.ledger / "copier.log").read_text("utf-8", "replace")[-3000:]
-
     def failures(self) -> Iterator[str]:
         """Describe each round that went wrong."""
         for each in self.rounds:
             if each.trouble:
-                yield f"{each.name}: {each.trouble}\n{self._log(each)}"
+                yield f"{each.name}: {each.trouble}\n{each.log}"
             elif each.verdict is not None and not each.verdict.exact:
-                yield f"{each.name}: {each.verdict.closing_line}\n{each.verdict.findings}\n{self._log(each)}"
+                yield f"{each.name}: {each.verdict.closing_line}\n{each.verdict.findings}\n{each.log}"
 
 
 class Campaign:
@@ -132,41 +131,35 @@ class Campaign:
         self.done: Counter[Act] = Counter()
         self.met = 0
         self._stalled: list[int] = []
-        self._usual: dict[int, float] = {}
 
     def run(self) -> Outcome:
-        """Load, measure, fire, let everything settle, judge."""
+        """Load, fire, let everything settle, judge."""
         count = len(self.plan.corpora)
         most = 4 + 2 * self.plan.kills // count  # some rounds end before anything struck
         self.stage.load(self.plan.corpora, most)
         rounds = []
         share = [self.plan.kills // count + (n < self.plan.kills % count) for n in range(count)]
         for corpus, wanted in zip(self.plan.corpora, share, strict=True):
-            rounds.append(self._undisturbed(corpus))
-            number = 1
-            while wanted > 0 and number < most and not rounds[-1].trouble:
+            number = 0
+            while wanted > 0 and number < most:
                 fired = self._round(corpus, number, min(wanted, self.plan.per_round))
                 wanted -= len(fired.acts)
                 number += 1
                 rounds.append(fired)
+                if fired.trouble:
+                    break
         time.sleep(SETTLE_AFTER + 0.2)
         for each in rounds:
             if not each.trouble:
                 self._finish(each, settle=True)
                 each.verdict = self.stage.judge(each.corpus, each.number)
                 each.reported = self.engine.reported(each.ledger)
+            if not each.exact:
+                each.log = (each.ledger / "copier.log").read_text("utf-8", "replace")[-3000:]
         return Outcome(self.plan, rounds, self.done, self.met)
 
-    def _undisturbed(self, corpus: Corpus) -> Round:
-        """Move the mailboxes once in peace, which measures how long that takes."""
-        calm = self._new_round(corpus, 0)
-        began = time.monotonic()
-        self._finish(calm)
-        self._usual[corpus.seed] = time.monotonic() - began
-        return calm
-
     def _new_round(self, corpus: Corpus, number: int) -> Round:
-        ledger = self.stage.directory / f"ledger-{corpus.seed}-{number}"
+        ledger = self.stage.ledgers / f"ledger-{corpus.seed}-{number}"
         ledger.mkdir()
         return Round(corpus, number, ledger)
 
@@ -188,7 +181,7 @@ class Campaign:
         """Start a copier and strike at a random instant; say whether it had finished before."""
         progress = self.engine.watch(fired.ledger)
         copier = self._start(fired)
-        wait = self.rng.uniform(0.25, 1.0) * self._usual[fired.corpus.seed]
+        wait = self.rng.uniform(0.0, ANY_INSTANT)
         if self.rng.random() < AIMED and _reached(copier, progress, self.rng.randrange(ENTERED)):
             wait = self.rng.uniform(0.0, A_LITTLE)
         try:

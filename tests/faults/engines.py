@@ -135,7 +135,7 @@ class Mailhaul:
             "SOURCE__PROGRESS_TIMEOUT": "5",
             "COPIER__LEASE_SECONDS": "2",
             "COPIER__SETTLE_AFTER": str(SETTLE_AFTER),
-            "COPIER__BATCH_MESSAGES": "8",
+            "COPIER__BATCH_MESSAGES": "20",
             "FAILPOINTS": failpoints,
         }
         return {f"MAILHAUL_{name}": value for name, value in settings.items()}

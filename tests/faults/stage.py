@@ -1,9 +1,11 @@
 """Two mail servers for a campaign: sources loaded once, fresh destinations for every round, the checker as judge."""
 
 import json
+import shutil
 import ssl
 import subprocess
 import sys
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,9 +49,14 @@ class Stage:
         self.ca_file = authority.ca_file
         self.source = Dovecot("old", authority, DovecotSettings(separator="."))
         masters = {MASTER: MASTER_PASSWORD}
-        self.destination = Dovecot("new", authority, DovecotSettings(storage=storage, master_users=masters))
+        # A server that syncs takes its time without the processor's, so that a blow falls into the midst of a copy.
+        settings = DovecotSettings(storage=storage, master_users=masters, fsync=True)
+        self.destination = Dovecot("new", authority, settings)
         self.master_password_file = directory / "master-password"
         self.master_password_file.write_text(MASTER_PASSWORD)
+        # A kill is no power cut: what was written is there, synced or not, so the ledgers may lie in memory.
+        memory = Path("/dev/shm")
+        self.ledgers = Path(tempfile.mkdtemp(prefix="mailhaul-", dir=memory if memory.is_dir() else directory))
         self._manifests: dict[int, dict[str, Any]] = {}
 
     def start(self) -> None:
@@ -59,6 +66,7 @@ class Stage:
     def close(self) -> None:
         self.source.close()
         self.destination.close()
+        shutil.rmtree(self.ledgers, ignore_errors=True)
 
     def load(self, corpora: Sequence[Corpus], rounds: int) -> None:
         """Load every corpus into the source and make the destination mailboxes of so many rounds of each."""

@@ -19,9 +19,8 @@ def test_a_naive_copier_is_found_out(directory: Path) -> None:
     finally:
         stage.close()
     print(outcome.closing_line(), *outcome.failures(), sep="\n")
-    calm, *fired = outcome.rounds
-    assert calm.verdict is not None
-    assert calm.verdict.exact, calm.verdict.findings
     assert sum(outcome.done.values()) == 6
-    assert sum(each.verdict.doubled for each in fired if each.verdict) > 0
+    assert sum(each.verdict.doubled for each in outcome.rounds if each.verdict) > 0
+    assert sum(each.verdict.lost for each in outcome.rounds if each.verdict) == 0
     assert not outcome.clean
+    assert not outcome.honest

@@ -27,7 +27,7 @@ def campaign(directory: Path, kinds: tuple[Kind, ...], kills: int, acts: tuple[A
 
 def _corpus(number: int, kind: Kind) -> Corpus:
     domains = f"{kind}.example.org", f"{kind}.example.com"
-    return corpus(SEED * 10 + number, 3, 400, kind, source_domain=domains[0], destination_domain=domains[1])
+    return corpus(SEED * 10 + number, 3, 300, kind, source_domain=domains[0], destination_domain=domains[1])
 
 
 @pytest.mark.timeout(400)
