@@ -1,11 +1,9 @@
 """A real SMTP server that keeps every accepted mail as a file, and misbehaves when told to.
 
-It runs as a process of its own (`python -m mailhaul.stack.smtp DIRECTORY PORT`), so that it can be killed like one.
+It runs as a process of its own (`mailhaul/stack/smtp_server.py`), so that it can be killed like one.
 """
 
-import asyncio
 import json
-import signal
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -62,7 +60,7 @@ class SMTPSink:
     def start(self, *, timeout: float = 20.0) -> None:
         if self.alive:
             return
-        command = [sys.executable, "-m", "mailhaul.stack.smtp", str(self.directory), str(self.port)]
+        command = [sys.executable, "-m", "mailhaul.stack.smtp_server", str(self.directory), str(self.port)]
         self._child = Child("the SMTP sink", command, self.log, outlives=self._outlives)
         self._child.wait_until(lambda: answers(self.port, greeting=b"220"), timeout=timeout)
 
@@ -108,20 +106,3 @@ def keep(directory: Path, number: int, sender: str, recipients: Sequence[str], c
     envelope = path.with_suffix(".new")
     envelope.write_text(json.dumps({"sender": sender, "recipients": list(recipients)}), encoding="utf-8")
     envelope.replace(path.with_suffix(".json"))
-
-
-async def serve(directory: Path, port: int) -> None:
-    """Serve until SIGTERM."""
-    from mailhaul.stack.smtp_handler import protocol_factory
-
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    server = await loop.create_server(protocol_factory(directory), LOOPBACK, port)
-    async with server:
-        await stop.wait()
-
-
-if __name__ == "__main__":
-    asyncio.run(serve(Path(sys.argv[1]), int(sys.argv[2])))

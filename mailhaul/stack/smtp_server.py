@@ -1,11 +1,14 @@
-"""The sink's side of the conversation, on aiosmtpd."""
+"""The sink's own process, on aiosmtpd: `python -m mailhaul.stack.smtp_server DIRECTORY PORT`."""
 
 import asyncio
+import signal
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
+from mailhaul.stack.ports import LOOPBACK
 from mailhaul.stack.smtp import MAILS, MODE, Mode, keep
 
 LARGEST = 100 * 1024 * 1024
@@ -48,3 +51,18 @@ def protocol_factory(directory: Path) -> Callable[[], SMTP]:
     """One conversation for each connection, all keeping mails in the same directory."""
     handler = Handler(directory)
     return lambda: SMTP(handler, data_size_limit=LARGEST, enable_SMTPUTF8=True, hostname="sink.test", ident="sink")
+
+
+async def serve(directory: Path, port: int) -> None:
+    """Serve until SIGTERM."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    server = await loop.create_server(protocol_factory(directory), LOOPBACK, port)
+    async with server:
+        await stop.wait()
+
+
+if __name__ == "__main__":
+    asyncio.run(serve(Path(sys.argv[1]), int(sys.argv[2])))
