@@ -48,7 +48,7 @@ def supervisor_command(installation: Installation, options: StackOptions) -> lis
         command += ["--kafka", options.bootstrap]
     if options.panel_port is not None:
         command += ["--port", str(options.panel_port)]
-    return [*command, "--services", ",".join(options.services)]
+    return [*command, "--services", ",".join(options.services), "--longest-pause", f"{options.longest_pause:g}"]
 
 
 def up(

@@ -38,6 +38,7 @@ class StackOptions:
     bootstrap: str = ""
     panel_port: int | None = None  # None: the usual port, or a free one when it is taken
     services: tuple[str, ...] = SERVICES
+    longest_pause: float = LONGEST_PAUSE  # seconds before a service that keeps dying is started again
 
 
 @dataclass
@@ -154,7 +155,7 @@ class Supervisor:
         for post in self._posts:
             if post.child is not None and not post.child.alive:
                 steady = now - post.since > STEADY
-                post.pause = FIRST_PAUSE if steady else min(post.pause * 2, LONGEST_PAUSE)
+                post.pause = FIRST_PAUSE if steady else min(post.pause * 2, self._options.longest_pause)
                 post.due = now + post.pause
                 self._say("service_died", service=post.name, status=post.child.status, again_in=post.pause)
                 post.child = None
@@ -237,10 +238,14 @@ def main(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
     parser.add_argument("--kafka", default="")
     parser.add_argument("--port", type=int, default=None)
     parser.add_argument("--services", default=",".join(SERVICES))
+    parser.add_argument("--longest-pause", type=float, default=LONGEST_PAUSE)
     asked = parser.parse_args(arguments)
     os.umask(0o077)
     options = StackOptions(
-        bootstrap=asked.kafka, panel_port=asked.port, services=tuple(filter(None, asked.services.split(",")))
+        bootstrap=asked.kafka,
+        panel_port=asked.port,
+        services=tuple(filter(None, asked.services.split(","))),
+        longest_pause=asked.longest_pause,
     )
     supervisor = Supervisor(Installation(asked.state_dir), options, environment)
 
