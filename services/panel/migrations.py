@@ -57,20 +57,26 @@ def page(
 ) -> MigrationPage:
     """The newest migrations first."""
     query = _joined().where(own.customer_id == customer)
-    if cursor:
-        at, identity = cursors.read(cursor, int, str)
-        query = query.where(
-            or_(own.submitted_at < at, and_(own.submitted_at == at, own.migration_id < identity)),
-            own.submitted_at <= at,
-        )
-    if state:
-        # What the read model has not seen yet is being validated.
-        wanted = and_(known.customer_id == customer, known.state == state)
-        query = query.where(or_(wanted, known.state.is_(None)) if state == MigrationState.VALIDATING else wanted)
-    query = query.order_by(own.submitted_at.desc(), own.migration_id.desc()).limit(limit + 1)
+    if state == MigrationState.VALIDATING:
+        query = query.where(func.coalesce(known.state, state) == state)
+    elif state:
+        # Two steps: the first follows the read model's index by state and reads nothing else.
+        of_state = select(known.migration_id).where(known.customer_id == customer, known.state == state)
+        found = _newest(of_state, known, limit, cursor)
+        query = query.where(own.migration_id.in_(tx.execute(found).scalars().all()))
+    query = _newest(query, own, limit, cursor)
     rows = tx.execute(query).all()
     following = cursors.write(rows[limit - 1].submitted_at, rows[limit - 1].migration_id) if len(rows) > limit else None
     return MigrationPage(migrations=[_migration(row, language) for row in rows[:limit]], next_cursor=following)
+
+
+def _newest(query: Select[Any], of: Any, limit: int, cursor: str | None) -> Select[Any]:
+    """The newest first, from the cursor on, and one more than the page holds."""
+    if cursor:
+        at, identity = cursors.read(cursor, int, str)
+        earlier = and_(of.submitted_at == at, of.migration_id < identity)
+        query = query.where(or_(of.submitted_at < at, earlier), of.submitted_at <= at)
+    return query.order_by(of.submitted_at.desc(), of.migration_id.desc()).limit(limit + 1)
 
 
 def detail(tx: Connection, customer: CustomerId, language: Language, code: str) -> MigrationDetail:

@@ -70,6 +70,8 @@ async def test_the_list_and_one_migration(panel: PanelWorld) -> None:
     (line,) = (await get(panel, "/migrations"))["migrations"]
     shown = await get(panel, f"/migrations/{code.lower()}")
     assert {name: shown[name] for name in line} == line
+    same = (await get(panel, f"/migrations?state={line['status']['state']}"))["migrations"]
+    assert same == [line]
     assert line["checks"] == {"passed": 1, "failed": 1}
     assert line["mailboxes"] == {"done": 1}
     assert (line["run"], line["expected_messages"], line["recipients"]) == (1, 40, ["admin@example.com"])
@@ -116,6 +118,9 @@ async def test_pages_follow_each_other_by_key(panel: PanelWorld) -> None:
         seen += [migration["code"] for migration in page["migrations"]]
         path = f"/migrations?limit=3&cursor={page['next_cursor']}" if page["next_cursor"] else ""
     assert sorted(seen) == sorted(codes)
+    by_state = (await get(panel, "/migrations?state=validating&limit=500"))["migrations"]
+    assert [migration["code"] for migration in by_state] == seen
+    assert (await get(panel, "/migrations?state=running"))["migrations"] == []
     first = await get(panel, f"/migrations/{codes[0]}/mailboxes?limit=1")
     second = await get(panel, f"/migrations/{codes[0]}/mailboxes?limit=1&cursor={first['next_cursor']}")
     assert [box["line"] for box in first["mailboxes"] + second["mailboxes"]] == [1, 2]
