@@ -36,6 +36,7 @@ class Policy:
     check_timeout: Microseconds = 900 * 1_000_000
     waiting: Microseconds = 12 * 3600 * 1_000_000
     after_mx: Microseconds = 4 * 3600 * 1_000_000
+    answer_timeout: Microseconds = 24 * 3600 * 1_000_000  # a trigger without any answer was lost
     settle_grace: Microseconds = 300 * 1_000_000
     purge: Microseconds = 30 * 86_400 * 1_000_000
     purge_after_upload: Microseconds = 75 * 86_400 * 1_000_000

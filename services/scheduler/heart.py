@@ -15,7 +15,7 @@ from services.scheduler import checks, corrections, deletion, plans, progress, r
 from services.scheduler.case import Case, Policy, open_case
 from services.scheduler.completion import conclude
 from services.scheduler.refusals import demand, refuse
-from services.scheduler.release import release
+from services.scheduler.release import recall, release
 from services.scheduler.tables import migration, timer
 from services.scheduler.timers import NOWHERE, Due, arm, take_due
 from services.scheduler.words import RESTING, TimerKind
@@ -63,6 +63,7 @@ class Scheduler:
         if due.kind is TimerKind.ORPHANS:
             arm(tx, NOWHERE, TimerKind.ORPHANS, now(tx) + ORPHANS_EVERY)
             vault.shred_orphans(tx, now(tx))
+            recall(tx, self.policy, now(tx))
             return []
         owner = tx.execute(
             select(migration.c.customer_id).where(migration.c.migration_id == due.migration_id)

@@ -10,7 +10,7 @@ from mailhaul.budget import StopLevel, parked_servers, stops
 from mailhaul.db import Microseconds, from_microseconds
 from mailhaul.events import Endpoint, Event, Rules, RunTriggered
 from mailhaul.ids import CustomerId, MailboxId, MigrationId, RowId, RunId, SecretRef, derive
-from mailhaul.states import Scope
+from mailhaul.states import MigrationState, Scope
 from services.scheduler.case import Policy
 from services.scheduler.corrections import rules_of
 from services.scheduler.tables import mailbox_run, migration, row, run, timer
@@ -30,10 +30,23 @@ def release(tx: Connection, policy: Policy, at: Microseconds) -> list[Event]:
         return []
     keys = and_(box.migration_id == bindparam("m"), box.run_no == bindparam("r"), box.mailbox_id == bindparam("b"))
     tx.execute(
-        update(mailbox_run).where(keys).values(phase=Phase.FLYING.value, due_at=None, trigger_no=box.trigger_no + 1),
+        update(mailbox_run).where(keys).values(phase=Phase.FLYING.value, due_at=at, trigger_no=box.trigger_no + 1),
         [{"m": each.migration_id, "r": each.run_no, "b": each.mailbox_id} for each in chosen],
     )
     return [_trigger(each, at) for each in chosen]
+
+
+def recall(tx: Connection, policy: Policy, at: Microseconds) -> None:
+    """Take back triggers that nobody answered in a day, dead letters for example: no mailbox flies for ever.
+
+    Triggering again harms nothing: the copier ignores the older trigger, and its ledger knows what was done.
+    """
+    overdue = and_(box.phase == Phase.FLYING.value, box.due_at <= at - policy.answer_timeout)
+    goals = {MigrationState.CANCELLED: Phase.CANCELLED, MigrationState.PAUSED: Phase.HELD}
+    for state, phase in goals.items():
+        mine = select(migration.c.migration_id).where(migration.c.state == state.value)
+        tx.execute(update(mailbox_run).where(overdue, box.migration_id.in_(mine)).values(phase=phase.value))
+    tx.execute(update(mailbox_run).where(overdue).values(phase=Phase.QUEUED.value, due_at=at))
 
 
 def _chosen(tx: Connection, policy: Policy, at: Microseconds) -> Select[Any]:

@@ -112,7 +112,7 @@ mailbox_run = Table(
     Column("customer_id", Text, nullable=False),
     Column("source_server", Text, nullable=False),
     Column("phase", Text, nullable=False),
-    Column("due_at", BigInteger),  # queued: not to be triggered before
+    Column("due_at", BigInteger),  # queued: not to be triggered before; flying: triggered then
     Column("scope", Text, nullable=False),
     _number("turn", 1),  # 0: scope `first`, which goes before everything else
     _number("trigger_no"),  # of the last trigger; 0: none yet

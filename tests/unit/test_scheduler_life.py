@@ -324,6 +324,26 @@ def test_a_mailbox_whose_correction_failed_is_not_forgotten_by_the_next_run(worl
     assert world.state() is MigrationState.DONE
 
 
+def test_a_trigger_that_nobody_answers_is_given_again_after_a_day(world: World) -> None:
+    world.accepted(1)
+    (lost,) = world.triggers()
+    assert world.triggers(hours=23) == []
+    (again,) = world.triggers(hours=2)
+    assert (again.mailbox_id, again.trigger_no) == (lost.mailbox_id, lost.trigger_no + 1)
+    assert world.finish(lost) == []
+    assert "RunFinished" in names(world.finish(again))
+
+
+def test_a_cancelled_migration_can_be_deleted_although_an_answer_never_came(world: World) -> None:
+    world.accepted(1)
+    assert len(world.triggers()) == 1
+    world.ask(e.CancelRequested)
+    refused = world.ask(e.DeleteRequested)
+    assert world.only(e.RequestRefused, refused)[0].code == "running"
+    assert world.triggers(hours=25) == []
+    assert names(world.ask(e.DeleteRequested)) == ["MigrationDeleted"]
+
+
 def test_joint_22_a_retry_turns_do_not_switch_into_now(world: World) -> None:
     world.accepted(2)
     first, other = world.triggers()
