@@ -1,6 +1,8 @@
 # Everything a person or a machine does with this checkout; `make` alone prints this list.
 PYTHON = .venv/bin/python
 MODULES = mailhaul services checker
+# Where Python is told not to write bytecode, as images do, each of a dozen processes would compile everything anew.
+COMPILE = $(PYTHON) -m compileall -q $(MODULES)
 SOURCES = $(MODULES) tests $(wildcard benchmarks)
 
 .DEFAULT_GOAL := help
@@ -41,12 +43,14 @@ setup: ## install what is missing for the tests, and nothing else
 	@sh infra/setup/packages.sh test
 	@sh infra/setup/python.sh
 	@sh infra/setup/kafka.sh
+	@$(COMPILE)
 	@$(PYTHON) -m mailhaul.stack.class_archive
 
 setup-demo:
 	@sh infra/setup/packages.sh demo
 	@sh infra/setup/python.sh
 	@sh infra/setup/kafka.sh
+	@$(COMPILE)
 	@$(PYTHON) -m mailhaul.stack.class_archive
 
 docs: setup ## write the generated pages anew

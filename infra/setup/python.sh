@@ -18,7 +18,7 @@ is_done && exit 0
 echo "Setting up the Python environment in .venv"
 if command -v uv >/dev/null 2>&1; then
     [ -x .venv/bin/python ] || uv venv --quiet --python '>=3.11' .venv
-    uv pip install --quiet --python .venv/bin/python --require-hashes -r "$pins"
+    uv pip install --quiet --compile-bytecode --python .venv/bin/python --require-hashes -r "$pins"
     uv pip install --quiet --python .venv/bin/python --no-deps --no-build-isolation -e .
 else
     [ -x .venv/bin/pip ] || python3 -m venv .venv
