@@ -101,7 +101,8 @@ def checked(migration: MigrationId, line: int, version: int, state: CheckState) 
     return replace(verdict, state=state, side="source", code="sign_in_refused")
 
 
-def test_a_whole_story_from_upload_to_done(terminal: Terminal) -> None:
+@pytest.mark.joint(36)
+def test_joint_36_a_whole_story_goes_through_the_panels_api(terminal: Terminal) -> None:
     code, migration, _ = terminal.submit("story", "--first", "asap", "--second", "6h", "--recipient", "a@example.com")
     assert terminal.run("wait", code, "--for", "valid", "--timeout", "0s").code == 6
     terminal.panel.project(
