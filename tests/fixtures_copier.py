@@ -30,7 +30,7 @@ from services.copier.transfer import Portions
 from services.copier.work import Folder, Tally
 
 PASSWORD, MASTER, MASTER_PASSWORD = "canary-source-9Tq", "mover", "canary-mover-4Hd"
-USERS = 90
+USERS = 400
 Message = tuple[str, int, frozenset[str]]  # digest, INTERNALDATE in seconds, flags
 
 
