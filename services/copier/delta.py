@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
+from mailhaul.errors import ServerRefused
 from mailhaul.failpoints import failpoint
 from mailhaul.imap import commands
 from mailhaul.imap.connection import IMAPConnection
@@ -64,10 +65,20 @@ async def carry_flags(
     await ledger.write(lambda tx: None)  # still the owner?
     STORING()
     for (sign, words), uids in orders.items():
-        await store_flags(target, sorted(uids), sign, words.split())
+        await _store(target, sorted(uids), sign, words.split())
     STORED()
     await ledger.write(_enter, changed)
     return len(touched)
+
+
+async def _store(target: IMAPConnection, uids: Sequence[int], sign: str, words: Sequence[bytes]) -> None:
+    """A keyword that the destination does not take is left out, as at the copy; the others are written."""
+    try:
+        await store_flags(target, uids, sign, words)
+    except ServerRefused:
+        if len(words) > 1:
+            for word in words:
+                await _store(target, uids, sign, [word])
 
 
 def _undeleted(flags: bytes) -> bytes:

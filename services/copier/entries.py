@@ -160,6 +160,7 @@ def strike(tx: Connection, under_way: Sequence[tuple[Folder, Sequence[int]]]) ->
 def acquit(tx: Connection, folder: Folder) -> None:
     """The folder is over: whatever cost a session stands in the outcomes now."""
     tx.execute(delete(copier_suspect).where(copier_suspect.c.folder_id == folder.key))
+    drop_outcomes(tx, folder.key, 0, [0])  # that it could not be opened
 
 
 def add_push(tx: Connection, ledger: Ledger, intent: Intent, rows: Sequence[Content], at: Microseconds) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TypeVar, TypeVarTuple
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, func, or_, select
 
 from mailhaul.db import Database, Microseconds, insert_missing
 from mailhaul.errors import Fenced
@@ -191,13 +191,12 @@ def outcomes_of(tx: Connection, folder_key: int, source_validity: int) -> dict[i
 def outcomes_of_pair(tx: Connection, pair_id: str) -> list[tuple[bytes, Outcome]]:
     """(source folder, outcome) of every message that was not simply copied, surplus copies among them.
 
-    A surplus copy is named by UIDVALIDITY and UID at the destination.
+    A surplus copy is named by UIDVALIDITY and UID at the destination; UID 0 stands for a folder that nobody could open.
     """
     t, f, s = copier_outcome.c, copier_folder.c, copier_surplus.c
     mine = select(copier_outcome, f.source_name).join(copier_folder, f.id == t.folder_id)
-    rows = tx.execute(
-        mine.where(f.pair_id == pair_id, t.source_validity == f.source_validity).order_by(t.folder_id, t.source_uid)
-    )
+    told = or_(t.source_validity == f.source_validity, t.source_uid == 0)
+    rows = tx.execute(mine.where(f.pair_id == pair_id, told).order_by(t.folder_id, t.source_uid))
     found = [(bytes(row.source_name), _outcome(row)) for row in rows]
     copies = tx.execute(
         select(copier_surplus, f.source_name)

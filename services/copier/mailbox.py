@@ -15,6 +15,7 @@ from mailhaul.ids import MailboxId
 from mailhaul.imap import commands
 from mailhaul.imap.answers import Answer
 from mailhaul.imap.connection import IMAPConnection
+from mailhaul.imap.dates import clamp_date
 from mailhaul.imap.encoder import String
 from mailhaul.imap.messages import metadata
 from services.copier import entries
@@ -119,6 +120,7 @@ class Attempt:
         saved = await self._follow_renames(saved, here)
         folders = lay_out(self.job.mailbox_id, here, there, saved, self.job.rules)
         await self.ledger.write(entries.enter_folders, self.ledger, copied(folders))
+        await self._open_unknown(folders)
         there = await self._recover(folders, there)
         self.result.folders = folders
         if not self.job.settle_only:
@@ -149,25 +151,44 @@ class Attempt:
         found = await self.read_metadata(sorted(rows))
         await opened
         both = [(rows[uid], size, date) for uid, (size, date) in found.items() if uid in rows]
-        return bool(both) and all(row.size == size and row.date == date for row, size, date in both)
+        # A date is older there than here where the destination could not store it.
+        return bool(both) and all(
+            row.size == size and (date is None or row.date <= clamp_date(date)) for row, size, date in both
+        )
 
     async def read_metadata(self, uids: Sequence[int]) -> dict[int, tuple[int, int | None]]:
         """{UID: (size, date)} of the source's selected folder."""
         rows = await metadata(self.source, uids)
         return {row.uid: (row.size or 0, row.date) for row in rows if row.uid is not None}
 
+    async def _open_unknown(self, folders: Sequence[Folder]) -> None:
+        """A folder whose STATUS was refused is not empty: opened it says its numbers, or it has failed as a whole."""
+        for folder in copied(folders):
+            if folder.source.validity:
+                continue
+            try:
+                opened = await commands.examine(self.source, folder.source_name)
+            except ServerRefused as error:
+                folder.unreadable = True
+                folder.tally.found += 1  # nobody knows how many messages it holds
+                folder.tally.failed += 1
+                outcome = Outcome(folder.key, 0, 0, "failed", error.code, 0, self.job.run_no)
+                await self.ledger.write(entries.add_outcomes, self.ledger, [outcome])
+            else:
+                folder.source = Status(opened.uidvalidity, opened.uidnext or 1, opened.highest_modseq, opened.messages)
+
     async def _recover(self, folders: Sequence[Folder], there: Seen) -> Seen:
         intents = await self.ledger.read(books.intents, self.job.pair_id)
         if not intents:
             return there
-        by_key = {folder.key: folder for folder in folders if folder.copied}
+        by_key = {folder.key: folder for folder in copied(folders) if not folder.unreadable}
         await recover(self.ledger, self.source, self.target, by_key, there, intents)
         return there
 
     # --- the copy -------------------------------------------------------------------------------------------------
 
     async def _copy(self, folders: Sequence[Folder], there: Seen, *, careful: bool) -> None:
-        mine = [folder for folder in copied(folders) if self.job.selection.takes(folder)]
+        mine = [each for each in copied(folders) if self.job.selection.takes(each) and not each.unreadable]
         creating = self._create([folder for folder in mine if not folder.saved.validity])
         busy = [folder for folder in mine if not folder.unchanged]
         known = await self.ledger.read(load_known, busy)
@@ -189,6 +210,7 @@ class Attempt:
             self.target,
             portions=self.job.portions,
             run_no=self.job.run_no,
+            latest=await self.ledger.read(now) // SECOND,
             held_up=self.held_up,
             progressed=self.report.progressed,
             more_targets=self.session.more_targets,
@@ -202,7 +224,7 @@ class Attempt:
                 await self.ledger.write(entries.strike, transfer.under_way())
             self.result.progressed = any(folder.progressed for folder in mine)
             raise
-        if transfer.unplaced:
+        if transfer.unplaced and not transfer.flying:  # a command now would get into the middle of a message
             await self._place(busy)
         if not self.result.reason:
             await self._finish(mine, busy, known)
@@ -343,6 +365,7 @@ class Attempt:
             self.target,
             settle_after=self.job.settle_after,
             at=at,
+            here={folder.key for folder in copied(folders)},
             policy=self.job.surplus,
             run_no=self.job.run_no,
         )

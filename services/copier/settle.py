@@ -1,6 +1,6 @@
 """The settling audit: surplus copies that an old session delivered late. It never guesses (joint 27)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection
@@ -37,11 +37,22 @@ class Settled:
 
 
 async def settle(
-    ledger: Ledger, target: IMAPConnection, *, settle_after: Microseconds, at: Microseconds, policy: str, run_no: int
+    ledger: Ledger,
+    target: IMAPConnection,
+    *,
+    settle_after: Microseconds,
+    at: Microseconds,
+    here: Collection[int],
+    policy: str,
+    run_no: int,
 ) -> Settled:
-    """Settle every folder whose last ambiguity is old enough; the others say when they will be."""
-    open_intents, places = await ledger.read(_ambiguities, ledger.pair_id)
-    if open_intents:
+    """Settle every folder whose last ambiguity is old enough; the others say when they will be.
+
+    `here` are the folders that the source has now: the open pushes of others wait for their folder, and nothing waits
+    for them.
+    """
+    begun, places = await ledger.read(_ambiguities, ledger.pair_id)
+    if begun.intersection(here):
         return Settled(due=at + settle_after)
     due = [since + settle_after for _, since in places.values() if since + settle_after > at]
     removed = reported = 0
@@ -52,8 +63,10 @@ async def settle(
     return Settled(max(due, default=None), removed, reported)
 
 
-def _ambiguities(tx: Connection, pair_id: str) -> tuple[bool, dict[tuple[int, bytes], tuple[list[Push], Microseconds]]]:
-    return bool(books.intents(tx, pair_id)), books.pushes(tx, pair_id)
+def _ambiguities(
+    tx: Connection, pair_id: str
+) -> tuple[set[int], dict[tuple[int, bytes], tuple[list[Push], Microseconds]]]:
+    return {intent.folder_key for intent in books.intents(tx, pair_id)}, books.pushes(tx, pair_id)
 
 
 async def _settle_folder(

@@ -59,7 +59,10 @@ OpenTargets = Callable[[], Awaitable[Sequence[IMAPConnection]]]
 
 
 class Transfer:
-    """One mailbox's copying in one session. `held_up()` says why no new batch may begin, or an empty string."""
+    """One mailbox's copying in one session. `held_up()` says why no new batch may begin, or an empty string.
+
+    `latest` is the latest date that a message is given, in seconds since 1970.
+    """
 
     def __init__(
         self,
@@ -69,12 +72,13 @@ class Transfer:
         *,
         portions: Portions,
         run_no: int,
+        latest: int,
         held_up: Callable[[], str],
         progressed: Callable[[Folder], None],
         more_targets: OpenTargets,
     ) -> None:
         self.ledger, self.source, self.target = ledger, source, target
-        self.portions, self.run_no = portions, run_no
+        self.portions, self.run_no, self.latest = portions, run_no, latest
         self.held_up, self.progressed, self.more_targets = held_up, progressed, more_targets
         self.todo: deque[Batch] = deque()
         self.finished: list[Batch] = []
@@ -267,7 +271,8 @@ class Transfer:
         if date is None:
             date = next((message.date for message in batch.listed if message.uid == uid), None)
         flags = keep(append_flags(fetched.flags or b"", folder.permanent), folder.proven)
-        item = Item(uid, size, clamp_date(date or 0), flags)
+        # A date that is still to come would be replaced by the present, and no recovery would know the message again.
+        item = Item(uid, size, min(clamp_date(date or 0), self.latest), flags)
         batch.items.append(item)
         return self._pusher(folder).open(batch, item)
 
@@ -377,7 +382,9 @@ def examine(source: IMAPConnection, folder: Folder) -> None:
 
     def done(answer: Answer) -> None:
         if not answer.ok:
-            source.fail(refusal(answer, "EXAMINE", Side.SOURCE, source.shown(answer.text)))
+            error = refusal(answer, "EXAMINE", Side.SOURCE, source.shown(answer.text))
+            error.retryable = True  # its owner removed it since the plan: the next attempt plans without it
+            source.fail(error)
 
     source.command(line(b"EXAMINE", String(folder.source_name)), on_untagged=take, on_done=done, barrier=True)
 

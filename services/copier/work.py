@@ -97,6 +97,7 @@ class Folder:
     permanent: frozenset[bytes] | None = None  # the destination's PERMANENTFLAGS, in lower case
     proven: frozenset[bytes] = frozenset()  # flags that the destination took in an APPEND, in lower case
     plus: bool = False  # whether a LITERAL+ APPEND of this shape is known to be harmless
+    unreadable: bool = False  # the source refused to open it
     absent: bool = False  # the destination has no such folder: its owner removed it, or it takes none of that name
     suspects: list[Listed] = field(default_factory=list)  # to be sent alone: a session was lost over one of them
     progressed: bool = False

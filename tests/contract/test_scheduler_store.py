@@ -28,7 +28,7 @@ def test_a_whole_life(world: World) -> None:
     for line in (1, 2, 3):
         world.check(line)
     told = world.tick(minutes=15)
-    assert names(told) == ["RowChecked", "MigrationRejected"]
+    assert names(told) == ["RowChecked", "MigrationRejected", "NoticeRequested"]
     row = world.submission(4)[4]
     told = world.ask(e.LeaveOutRowRequested, row_id=row.row_id)  # type: ignore[attr-defined]
     assert names(told) == ["RowLeftOut", "MigrationAccepted"]
