@@ -1,5 +1,6 @@
 """What the copier answers, applied to its mailbox."""
 
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import Row, and_, select, update
@@ -29,6 +30,9 @@ def changed(case: Case, event: MailboxRunChanged) -> None:
         return
     context = Context(now=case.now, rng=case.policy.rng, policy=case.policy.retry, stopped=case.stopped)
     standing = after(event, before, context)
+    if event.run_no < case.run_no and standing.scope is Scope.SETTLE and standing.phase is not Phase.CANCELLED:
+        # The copier ignores triggers of a run that a later one has overtaken; the later one settles at its start.
+        standing = replace(standing, phase=Phase.OVER, due_at=None)
     case.tx.execute(update(mailbox_run).where(mine).values(**_columns(standing), **_account(event, standing)))
     if standing.outcome and not before.outcome:
         unblock(case, event.run_no, event.mailbox_id)

@@ -39,9 +39,12 @@ def release(tx: Connection, policy: Policy, at: Microseconds) -> list[Event]:
 def recall(tx: Connection, policy: Policy, at: Microseconds) -> None:
     """Take back triggers that nobody answered in a day, dead letters for example: no mailbox flies for ever.
 
-    Triggering again harms nothing: the copier ignores the older trigger, and its ledger knows what was done.
+    Triggering again harms nothing: the copier ignores the older trigger, and its ledger knows what was done. A settling
+    is given up: its run's outcome stands, and the next run settles at its start.
     """
     overdue = and_(box.phase == Phase.FLYING.value, box.due_at <= at - policy.answer_timeout)
+    settling = and_(overdue, box.scope == Scope.SETTLE.value)
+    tx.execute(update(mailbox_run).where(settling).values(phase=Phase.OVER.value, due_at=None))
     goals = {MigrationState.CANCELLED: Phase.CANCELLED, MigrationState.PAUSED: Phase.HELD}
     for state, phase in goals.items():
         mine = select(migration.c.migration_id).where(migration.c.state == state.value)

@@ -344,6 +344,26 @@ def test_a_cancelled_migration_can_be_deleted_although_an_answer_never_came(worl
     assert names(world.ask(e.DeleteRequested)) == ["MigrationDeleted"]
 
 
+def test_joint_23_a_late_mailbox_of_an_overtaken_run_is_not_settled_by_itself(world: World) -> None:
+    """The copier ignores a trigger of run 1 once it has seen one of run 2: nothing may wait for its answer."""
+    world.accepted(2, second=after(60))
+    quick, slow = world.triggers()
+    world.finish(quick)
+    world.answer(slow, Change.PARKED, reason="throttled", until=START + timedelta(hours=13))
+    world.tick(hours=12)
+    world.tick(hours=4, minutes=30)
+    late = next(t for t in reversed(world.only(e.RunTriggered)) if t.mailbox_id == slow.mailbox_id)
+    assert late.run_no == 1
+    world.finish(late, settled=False, settle_at=world.now + timedelta(minutes=10))
+    (second,) = [t for t in world.triggers(minutes=30) if t.mailbox_id == slow.mailbox_id]
+    assert (second.run_no, second.scope) == (2, Scope.BULK)
+    other = next(t for t in reversed(world.only(e.RunTriggered)) if t.mailbox_id == quick.mailbox_id)
+    assert other.run_no == 2
+    world.finish(second, other)
+    assert world.triggers(days=2) == []
+    assert names(world.ask(e.DeleteRequested)) == ["MigrationDeleted"]
+
+
 def test_joint_22_a_retry_turns_do_not_switch_into_now(world: World) -> None:
     world.accepted(2)
     first, other = world.triggers()
