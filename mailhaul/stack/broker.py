@@ -123,7 +123,9 @@ class Broker:
         child.wait_until(lambda: child.status == 0, timeout=60.0)
 
     def _environment(self) -> dict[str, str]:
-        return {**os.environ, **self._kafka.environment}
+        # Our settings hold passwords, and Kafka has no use for them.
+        outer = {name: value for name, value in os.environ.items() if not name.startswith("MAILHAUL_")}
+        return {**outer, **self._kafka.environment}
 
 
 def _can_lock(path: Path) -> bool:
