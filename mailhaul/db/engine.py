@@ -25,7 +25,12 @@ def sqlite_engine(url: str, *, read_only: bool, connections: int) -> Engine:
     pool: dict[str, Any] = (
         {"poolclass": StaticPool} if memory else {"poolclass": QueuePool, "pool_size": connections, "max_overflow": 0}
     )
-    engine = create_engine(parsed, connect_args={"check_same_thread": False, "timeout": SQLITE_BUSY_MS / 1000}, **pool)
+    engine = create_engine(
+        parsed,
+        hide_parameters=True,  # an error must not tell what a row holds
+        connect_args={"check_same_thread": False, "timeout": SQLITE_BUSY_MS / 1000},
+        **pool,
+    )
 
     @event.listens_for(engine, "connect")
     def _prepare(dbapi_connection: Any, _record: Any) -> None:
@@ -54,6 +59,7 @@ def postgresql_engine(url: str, *, connections: int) -> Engine:
     """An engine on a server, READ COMMITTED; what must not change in between is locked by row."""
     return create_engine(
         _postgresql_url(make_url(url)),
+        hide_parameters=True,
         isolation_level="READ COMMITTED",
         pool_size=connections,
         max_overflow=0,

@@ -1,6 +1,6 @@
 """`python -m services.validator.local FILE`, which `mailhaul check` runs: parse, sign in, inventory; nothing is stored.
 
-Exit codes: 0 every row passed, 1 a row or the file failed, 2 the command line is wrong.
+Exit codes: 0 every row passed, 3 a row or the file failed, 2 the command line is wrong.
 """
 
 import argparse
@@ -25,7 +25,7 @@ from services.validator import wiring
 from services.validator.check import Checker, Subject
 from services.validator.report import Checked, as_json, as_text
 
-DONE, FAILED, USAGE = 0, 1, 2
+DONE, FAILED, USAGE = 0, 3, 2
 TYPES = {"standard-ssl": (IMPLICIT, 993), "standard-starttls": (STARTTLS, 143), "standard-no-ssl": (NONE, 143)}
 NOBODY = MigrationId("local")
 
@@ -35,7 +35,7 @@ def parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(
         prog="mailhaul check",
         description="Parse a file, sign in to both ends of every row, count what is there. Nothing is stored or moved.",
-        epilog="Exit codes: 0 every row passed, 1 a row or the file failed, 2 wrong arguments.",
+        epilog="Exit codes: 0 every row passed, 3 a row or the file failed, 2 wrong arguments.",
     )
     made.add_argument("file", type=Path, metavar="FILE", help="CSV; - reads standard input")
     made.add_argument("--kind", choices=[str(kind) for kind in intake.Kind], default="standard", help="its dialect")

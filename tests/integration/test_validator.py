@@ -473,7 +473,7 @@ def test_joint_36_check_does_the_same_by_hand_and_stores_nothing(
     assert check_file(words, settings) == 0
     assert "Line 1, alice@example.org: 5 folders, 8 messages" in capsys.readouterr().out
     file.write_text(bad, encoding="utf-8")
-    assert check_file([*words, "-o", "json"], settings) == 1
+    assert check_file([*words, "-o", "json"], settings) == 3
     shown = capsys.readouterr()
     assert "canary" not in shown.out + shown.err
     assert list(home.iterdir()) == []
