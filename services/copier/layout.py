@@ -18,16 +18,16 @@ def renamed(saved: Mapping[bytes, SavedFolder], source: Seen) -> dict[bytes, byt
 
     The UIDVALIDITY has to be alone on both sides: some servers give one to all their folders.
     """
-    gone = {name: each for name, each in saved.items() if source.status(name) is None and each.source.validity}
+    gone = {name: each for name, each in saved.items() if source.status(name) is None and each.validity}
     fresh = {
         name: status for name in source.folders if name not in saved and (status := source.status(name)) is not None
     }
     here = Counter(status.validity for name in source.folders if (status := source.status(name)) is not None)
-    there = Counter(each.source.validity for each in gone.values())
+    there = Counter(each.validity for each in gone.values())
     found = {}
     for name, status in fresh.items():
         for old, each in gone.items():
-            same = status.validity == each.source.validity and status.uidnext >= each.source.uidnext
+            same = status.validity == each.validity and status.uidnext >= each.source.uidnext
             if same and here[status.validity] == there[status.validity] == 1:
                 found[old] = name
     return found

@@ -84,6 +84,12 @@ class SavedFolder:
     target: Status
     account: str
     digest: str
+    begun: int = 0  # the source's UIDVALIDITY under which messages were entered before any checkpoint
+
+    @property
+    def validity(self) -> int:
+        """The source's UIDVALIDITY that its rows stand under; 0 where there are none."""
+        return self.source.validity or self.begun
 
 
 class Ledger:
@@ -124,13 +130,17 @@ def open_pair(tx: Connection, mailbox_id: MailboxId, pair_id: str) -> bool:
 
 def saved_folders(tx: Connection, pair_id: str) -> dict[bytes, SavedFolder]:
     """The pair's folders by their source name."""
-    t = copier_folder.c
+    t, b = copier_folder.c, copier_batch.c
+    mine = select(b.folder_id, func.max(b.source_validity).label("validity")).join(copier_folder, t.id == b.folder_id)
+    open_ones = mine.where(t.pair_id == pair_id, t.source_validity == 0).group_by(b.folder_id)
+    begun = {each.folder_id: each.validity for each in tx.execute(open_ones)}
     found = {}
     for row in tx.execute(select(copier_folder).where(t.pair_id == pair_id)):
         source = Status(row.source_validity, row.source_uidnext, row.source_modseq, row.source_messages)
         target = Status(row.target_validity, row.target_uidnext, row.target_modseq, row.target_messages)
         name = bytes(row.source_name)
-        found[name] = SavedFolder(row.id, name, bytes(row.target_name), source, target, row.account, row.digest)
+        goal = bytes(row.target_name)
+        found[name] = SavedFolder(row.id, name, goal, source, target, row.account, row.digest, begun.get(row.id, 0))
     return found
 
 

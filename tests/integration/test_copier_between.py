@@ -51,6 +51,17 @@ async def test_a_push_is_remembered_while_a_rule_leaves_its_folder_out(rig: Rig)
     assert not await rig.worker.database.read(intents, rig.job.pair_id)
 
 
+async def test_a_folder_renamed_before_its_first_run_was_over_is_not_copied_again(rig: Rig) -> None:
+    rig.source.create("Box")
+    rig.source.append("Box", *(letter(f"m{n}") for n in range(96)))
+    await dies_with_a_push_on_its_way(rig, "copier.intending=error@3")
+    rig.source.imap.rename('"Box"', '"New"')
+    result = await rig.copy()
+    assert (result.tally.found, result.tally.copied) == (96, 96)
+    assert digests(rig.source, "New") == digests(rig.target, "Box")
+    assert "New" not in rig.target.folders()
+
+
 async def test_twins_survive_a_new_uidvalidity_under_an_open_push(rig: Rig) -> None:
     rig.source.create("Box")
     names = [f"m{n % 6}" for n in range(96)]
