@@ -71,8 +71,10 @@ class Theatre:
         here = {"MAILHAUL_STATE_DIR": str(state), "MAILHAUL_KAFKA__BOOTSTRAP": status.bootstrap}
         self.stack = Stack(installation=installation, world=world, environment={**environment, **here})
         self.bootstrap = status.bootstrap
+        self._panel = Panel(Where(self.stack.panel_url, self.stack.token))  # it comes back at the same address
 
     def close(self) -> None:
+        self._panel.__exit__(None, None, None)
         down(self.stack.installation)
 
     # -- the panel, which may die at any instant ---------------------------------------------------------------------
@@ -82,8 +84,7 @@ class Theatre:
         deadline = time.monotonic() + SECONDS
         while True:
             try:
-                with Panel(Where(self.stack.panel_url, self.stack.token)) as api:
-                    return question(api)
+                return question(self._panel)
             except CommandFailed as failed:
                 if isinstance(failed, Problem) and failed.status < 500:
                     raise
