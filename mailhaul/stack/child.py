@@ -53,7 +53,8 @@ class Child:
         """Return when `ready()`; raise `StackFailed` with the end of the log when it died or took too long."""
         deadline = time.monotonic() + timeout
         while not ready():
-            if not self.alive:
+            # Asked again after its end: it may have done its work between the two looks.
+            if not self.alive and not ready():
                 raise StackFailed("stack_died", f"{self.name} ended with status {self.status}:\n{self.tail()}")
             if time.monotonic() > deadline:
                 raise StackFailed("stack_silent", f"{self.name} not ready after {timeout:g} s:\n{self.tail()}")

@@ -14,7 +14,7 @@ from pathlib import Path
 from rich.console import Console
 
 from mailhaul.errors import StackFailed
-from mailhaul.stack.control import down
+from mailhaul.stack.control import down, status
 from mailhaul.stack.corpus import demo_corpus
 from mailhaul.stack.demo_kept import PREFIX, Kept, kept_demos, what_to_try
 from mailhaul.stack.demo_memory import MemoryWatch
@@ -22,6 +22,11 @@ from mailhaul.stack.demo_story import Story
 from mailhaul.stack.demo_voice import Voice
 from mailhaul.stack.manifest import Manifest
 from mailhaul.stack.world import World
+
+INTRODUCTION = (
+    "Mailboxes move from an old mail server to a new one, in two runs, while mail goes on arriving. Then a program "
+    "that shares no code with Mailhaul compares every message. All of it is real and on loopback; about a minute."
+)
 
 
 class Demo:
@@ -31,6 +36,7 @@ class Demo:
         self.kept = Kept(directory)
         self._voice = voice
         self._keep = keep
+        self.clean = False  # exact, and nothing died on the way
         self._world = World(directory, master_password=f"canary-{secrets.token_urlsafe(12)}", outlives=keep)
         self._memory = MemoryWatch(self.kept.installation)
         self._story = Story(voice=voice, world=self._world, manifest=Manifest(demo_corpus()), directory=directory)
@@ -45,6 +51,7 @@ class Demo:
     def tell(self) -> bool:
         """Run the story; True when the checker found the move exact."""
         began = time.monotonic()
+        self._voice.say(INTRODUCTION)
         story = self._story
         story.servers()
         self._memory.start()
@@ -52,22 +59,26 @@ class Demo:
             chapter()
         exact = story.judge()
         self._memory.stop()
+        restarted = [member.name for member in status(self.kept.installation).members if member.starts > 1]
         took = time.monotonic() - began
         peak = self._memory.peak / 1_000_000
         self._voice.say("")
         self._voice.verdict("every message is where it belongs" if exact else "the move is not exact", good=exact)
         self._voice.say(f"{took:.0f} seconds; the stack's Python processes needed {peak:.0f} MB at most.")
+        if restarted:
+            self._voice.say(f"The supervisor had to start again: {', '.join(restarted)}.")
+        self.clean = exact and not restarted
         return exact
 
     def end(self, *, forget: bool) -> None:
-        """Leave it running when that was asked for, else end all of it; `forget` removes the logs as well."""
+        """Leave it running when that was asked for, else end all of it; the logs stay when something was not clean."""
         if self._keep:
             self.kept.note(self._world)
             self._voice.paste("\n" + what_to_try(self.kept, self._world, self._story.code))
             return
         down(self.kept.installation)
         self._world.close()
-        if forget:
+        if forget or self.clean:
             shutil.rmtree(self.kept.directory, ignore_errors=True)
         else:
             self._voice.say(f"What happened stands in {self.kept.installation.directory / 'logs'}")
@@ -87,9 +98,7 @@ def main(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
     demo = Demo(directory, voice, environment, keep=asked.keep)
     forget = False
     try:
-        exact = demo.tell()
-        forget = exact
-        return 0 if exact else 1
+        return 0 if demo.tell() else 1
     except StackFailed as failure:
         voice.verdict(failure.text, good=False)
         return 1
