@@ -1,8 +1,9 @@
 """Counting as arithmetic: absolute snapshots of folders in, running totals of windows out (joint 20).
 
 The state is one flat table in which every entry carries the offset of the last record it has taken in. A record
-changes three entries, and a crash may keep only the first of them: the folder's snapshot, from which the difference
-is taken, is therefore written last, and a redelivered record is added only where it was not added before.
+changes four entries, and a crash may keep only the first of them: the folder's snapshot, from which the difference
+is taken, is therefore written after the windows, and a redelivered record is added only where it was not added
+before. The last entry says how far a partition is counted, whatever anybody committed.
 """
 
 from collections.abc import Iterator, MutableMapping
@@ -20,7 +21,7 @@ Table: TypeAlias = MutableMapping[str, Entry]
 KINDS = {"m": MIGRATION_THROUGHPUT, "s": SERVER_THROUGHPUT}
 KEEP_WINDOWS = timedelta(hours=2)  # later progress is added to the oldest window that is still kept
 KEEP_FOLDERS = timedelta(days=30)
-_FOLDER = "f"
+_FOLDER, _COUNTED = "f", "o"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -39,6 +40,14 @@ class Totals:
     def __init__(self, table: Table, seconds: int) -> None:
         self._table = table
         self._seconds = seconds
+
+    def counted(self, part: int) -> int:
+        """The offset up to which a partition is counted; -1 when nothing is."""
+        return (self._table.get(_key(part, _COUNTED, "-")) or [-1])[0]
+
+    def passed(self, place: Place) -> None:
+        """A record is done with, whatever it held."""
+        self._table[_key(place.part, _COUNTED, "-")] = [place.offset]
 
     def add(self, progress: FolderProgressed, place: Place) -> list[str]:
         """Take in one snapshot; returns the keys of the windows that it changed."""
@@ -110,7 +119,8 @@ class Totals:
         for key, entry in self._table.items():
             number, kind, rest = key.split(" ", 2)
             if number == str(part):
-                old = entry[6] < folders if kind == _FOLDER else int(rest.split(" ", 1)[0]) < windows
+                old = kind == _FOLDER and entry[6] < folders
+                old |= kind in KINDS and int(rest.split(" ", 1)[0]) < windows
                 found += [key] if old else []
         return found
 
