@@ -32,7 +32,7 @@ class Act(StrEnum):
         "stall"  # SIGSTOP the destination's sessions, SIGKILL the copier, wake the sessions while the next one works
     )
     FAILPOINT = "failpoint"  # the copier kills itself at a place in its code, at a random passage
-    DROP = "drop"  # SIGKILL the sessions of one server under a copier that lives
+    DROP = "drop"  # end the destination's sessions, and perhaps kill the source's, under a copier that lives
     ZOMBIE = "zombie"  # SIGSTOP the copier, let another begin, wake the first
 
 
@@ -222,7 +222,11 @@ class Campaign:
                 wake = self.rng.uniform(0.1, SETTLE_AFTER * 0.5)
                 threading.Timer(wake, destination.signal_sessions, [signal.SIGCONT]).start()
             case Act.DROP:
-                self.rng.choice([self.stage.source, self.stage.destination]).drop_sessions()
+                # Killed outright, Dovecot's Maildir forgets the names of keywords that it had just given letters to
+                # ("unknown-4" in 2.3.19): the destination's sessions are asked to end, the source's are killed.
+                self.stage.destination.signal_sessions(signal.SIGTERM)
+                if self.rng.random() < 0.5:
+                    self.stage.source.drop_sessions()
                 copier.wait(FINISH_SECONDS)
             case Act.ZOMBIE:
                 copier.send_signal(signal.SIGSTOP)

@@ -14,7 +14,8 @@ from typing import Any
 from mailhaul.stack.certificates import Authority
 from mailhaul.stack.corpus import Corpus
 from mailhaul.stack.dovecot import Dovecot, DovecotSettings, Storage
-from mailhaul.stack.loader import Server, load
+from mailhaul.stack.loader import Server, arrive, load
+from mailhaul.stack.manifest import Manifest
 
 MASTER, MASTER_PASSWORD = "mover", "the master's password"
 
@@ -57,7 +58,7 @@ class Stage:
         # A kill is no power cut: what was written is there, synced or not, so the ledgers may lie in memory.
         memory = Path("/dev/shm")
         self.ledgers = Path(tempfile.mkdtemp(prefix="mailhaul-", dir=memory if memory.is_dir() else directory))
-        self._manifests: dict[int, dict[str, Any]] = {}
+        self._manifests: dict[int, Manifest] = {}
 
     def start(self) -> None:
         self.source.start()
@@ -74,10 +75,15 @@ class Stage:
         self.source.add_users({account.source: account.password for account in accounts})
         names = [_renamed(account.destination, number) for account in accounts for number in range(rounds)]
         self.destination.add_users(dict.fromkeys(names, "unused"))
-        context = ssl.create_default_context(cafile=str(self.ca_file))
-        server = Server("localhost", self.source.imaps_port, context)
         for corpus in corpora:
-            self._manifests[corpus.seed] = load(corpus, server).as_json()
+            self._manifests[corpus.seed] = load(corpus, self._old_server())
+
+    def arrive(self, corpus: Corpus, messages: int) -> None:
+        """Let so many more messages arrive in each of the corpus's mailboxes."""
+        arrive(self._manifests[corpus.seed], self._old_server(), messages)
+
+    def _old_server(self) -> Server:
+        return Server("localhost", self.source.imaps_port, ssl.create_default_context(cafile=str(self.ca_file)))
 
     def moves(self, corpus: Corpus, number: int) -> list[Move]:
         """The mailboxes of one round."""
@@ -85,7 +91,7 @@ class Stage:
 
     def judge(self, corpus: Corpus, number: int) -> Verdict:
         """Let the checker judge one round, the source too."""
-        manifest = json.loads(json.dumps(self._manifests[corpus.seed]))
+        manifest = self._manifests[corpus.seed].as_json()
         for mailbox in manifest["mailboxes"]:
             mailbox["destination"] = _renamed(mailbox["destination"], number)
         file = self.directory / f"manifest-{corpus.seed}-{number}.json"
