@@ -12,7 +12,7 @@ import pytest
 from mailhaul.stack.control import StackStatus, down, status, up
 from mailhaul.stack.installation import Installation
 from mailhaul.stack.roster import SERVICES
-from mailhaul.stack.supervisor import StackOptions
+from mailhaul.stack.supervisor import GUARDIAN, StackOptions
 from mailhaul.stack.world import World
 from tests.fixtures_stack import MASTER_PASSWORD
 
@@ -67,6 +67,7 @@ def make_stack(world: World, broker: str, topic_prefix: str, tmp_path: Path) -> 
         installation = Installation(tmp_path / f"state{len(made)}")
         made.append(installation)
         environment = {**os.environ, **world.environment(), "MAILHAUL_KAFKA__PREFIX": topic_prefix, **settings}
+        environment[GUARDIAN] = str(os.getpid())
         up(installation, StackOptions(bootstrap=broker, panel_port=0, services=services), environment)
         here = {"MAILHAUL_STATE_DIR": str(installation.directory), "MAILHAUL_KAFKA__BOOTSTRAP": broker}
         return Stack(installation=installation, world=world, environment={**environment, **here})

@@ -21,6 +21,7 @@ from mailhaul.stack.demo_memory import MemoryWatch
 from mailhaul.stack.demo_story import Story
 from mailhaul.stack.demo_voice import Voice
 from mailhaul.stack.manifest import Manifest
+from mailhaul.stack.supervisor import GUARDIAN
 from mailhaul.stack.world import World
 
 INTRODUCTION = (
@@ -46,6 +47,7 @@ class Demo:
             **{name: value for name, value in outer.items() if not name.startswith("MAILHAUL_")},
             **self._world.environment(),
             "MAILHAUL_STATE_DIR": str(self.kept.installation.directory),
+            GUARDIAN: "0" if keep else str(os.getpid()),
         }
 
     def tell(self) -> bool:

@@ -28,6 +28,9 @@ PANEL_PORT = 8025
 READY_TIMEOUT = 60.0
 STOP_TIMEOUT = 20.0
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0
+GUARDIAN = (
+    "MAILHAUL_STACK_GUARDIAN"  # in the environment: pid that the demo and tests name, so that nothing outlives them
+)
 STEADY = 60.0  # a process that lived this long begins again with the first pause
 
 
@@ -38,6 +41,7 @@ class StackOptions:
     bootstrap: str = ""
     panel_port: int | None = None  # None: the usual port, or a free one when it is taken
     services: tuple[str, ...] = SERVICES
+    guardian: int = 0  # a process whose end ends the stack; 0: nobody's
     longest_pause: float = LONGEST_PAUSE  # seconds before a service that keeps dying is started again
 
 
@@ -76,7 +80,7 @@ class Supervisor:
         with self._installation.held():
             try:
                 self._start()
-                while not self.stopping:
+                while not self._is_over():
                     self._look_after()
                     time.sleep(LOOK)
             except StackFailed as failure:
@@ -107,6 +111,10 @@ class Supervisor:
         self._await_panel()
         self._tell(StackState.READY)
         self._say("stack_ready", bootstrap=self._bootstrap, panel_port=self._panel_port)
+
+    def _is_over(self) -> bool:
+        guardian = self._options.guardian
+        return self.stopping or (guardian > 0 and not Path(f"/proc/{guardian}").exists())
 
     def _environment(self, bootstrap: str) -> dict[str, str]:
         return shared_environment(
@@ -245,7 +253,7 @@ def main(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
         bootstrap=asked.kafka,
         panel_port=asked.port,
         services=tuple(filter(None, asked.services.split(","))),
-        longest_pause=asked.longest_pause,
+        guardian=int(environment.get(GUARDIAN, "0")),
     )
     supervisor = Supervisor(Installation(asked.state_dir), options, environment)
 

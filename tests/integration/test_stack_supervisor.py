@@ -3,6 +3,7 @@
 import os
 import signal
 import stat
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,7 +14,7 @@ from mailhaul.errors import StackFailed
 from mailhaul.stack.control import StackStatus, down, status, up
 from mailhaul.stack.installation import Installation, StackState
 from mailhaul.stack.ports import free_ports, is_free
-from mailhaul.stack.supervisor import StackOptions
+from mailhaul.stack.supervisor import GUARDIAN, StackOptions
 
 PROJECTOR = StackOptions(panel_port=0, services=("projector",))
 
@@ -70,6 +71,15 @@ def test_stack_survives_kills_and_leaves_nothing_running(installation: Installat
     assert down(installation)
     assert all(ended(pid) for pid in third.values())
     assert not down(installation)
+
+
+def test_stack_ends_with_its_guardian(installation: Installation, broker: str, topic_prefix: str) -> None:
+    with subprocess.Popen(["sleep", "60"]) as guardian:
+        environment = {**os.environ, "MAILHAUL_KAFKA__PREFIX": topic_prefix, GUARDIAN: str(guardian.pid)}
+        options = StackOptions(bootstrap=broker, panel_port=free_ports(1)[0], services=())
+        assert up(installation, options, environment).state is StackState.READY
+        guardian.kill()
+    eventually(lambda: not installation.supervised())
 
 
 def test_stack_says_why_it_did_not_start(installation: Installation, broker: str) -> None:
