@@ -253,6 +253,7 @@ def main(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
         bootstrap=asked.kafka,
         panel_port=asked.port,
         services=tuple(filter(None, asked.services.split(","))),
+        longest_pause=asked.longest_pause,
         guardian=int(environment.get(GUARDIAN, "0")),
     )
     supervisor = Supervisor(Installation(asked.state_dir), options, environment)
