@@ -112,11 +112,12 @@ class Corpus:
         kinds = [self.kind] if self.kind is not Kind.MIXED else [Kind.PLAIN] * 8 + list(Kind)[1:4]
         weights = [shelf.weight for shelf in self.shelves]
         oddity = 0
+        seen: list[Letter] = []
         while True:
             folder = writer.rng.choices(self.shelves, weights)[0].path
             match writer.rng.choice(kinds):
                 case Kind.TWINS:
-                    yield self._twins(writer, folder)
+                    yield self._twins(writer, folder, seen)
                 case Kind.EQUAL_HEADERS:
                     yield _equal_headers(writer, folder)
                 case Kind.AWKWARD:
@@ -129,8 +130,13 @@ class Corpus:
                     data, date = writer.plain()
                     yield [Letter(folder, data, date, writer.flags())]
 
-    def _twins(self, writer: Writer, folder: Path) -> list[Letter]:
-        """Two to four letters of the same bytes: all alike, or with another date, other flags, another folder."""
+    def _twins(self, writer: Writer, folder: Path, seen: list[Letter]) -> list[Letter]:
+        """Two to four letters of the same bytes: all alike, or with another date, other flags, another folder.
+
+        One in three is the twin of a letter that came long before, so that twins travel in different batches.
+        """
+        if seen and writer.rng.random() < 0.33:
+            return [writer.rng.choice(seen)]
         data, date = writer.plain(octets=writer.rng.randrange(800, 4000))
         first = Letter(folder, data, date, writer.flags())
         letters = [first]
@@ -144,6 +150,7 @@ class Corpus:
                     letters.append(replace(first, folder=writer.rng.choice(self.shelves[:4]).path))
                 case _:
                     letters.append(first)
+        seen.append(first)
         return letters
 
 
