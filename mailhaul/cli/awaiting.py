@@ -25,10 +25,12 @@ def granted(
     asked = api.delete(of(code)) if delete else api.post(of(code, *what), body, key=key)
     deadline = time.monotonic() + api.patience
     while time.monotonic() < deadline:
+        # A refusal counts as a fact too: looked at first, it is known as one by the time the request is asked for.
+        changed = _seen(api, code, line) != before
         state = api.get(of(code, "requests", asked["request_id"]))
         if state["refused"]:
             raise CommandFailed(f"refused: {state['refused']['text']} {state['refused']['remedy']}", Exit.REFUSED)
-        if _seen(api, code, line) != before:
+        if changed:
             return True
         time.sleep(LOOK)
     return False

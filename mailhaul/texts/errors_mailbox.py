@@ -140,6 +140,11 @@ MESSAGE: dict[str, Entry] = {
         ("The old server lists this message and does not hand it out.", "Try again in 24 to 48 hours."),
         ("Il vecchio server elenca il messaggio ma non lo fornisce.", "Riprovare tra 24-48 ore."),
     ),
+    "ends_sessions": entry(
+        None,
+        ("A server ended the connection each time this message was copied.", "Save it by hand if it is needed."),
+        ("Un server ha chiuso la connessione ogni volta con questo messaggio.", "Salvarlo a mano se serve."),
+    ),
     "empty_message": entry(
         Side.SOURCE,
         ("The message is empty on the old server.", "Nothing is lost: there is nothing in it."),

@@ -129,7 +129,7 @@ def sort_out(folder: Folder, listed: dict[int, Listed], known: Known, *, max_oct
             )
         elif known.suspects.get(uid, 0) >= GIVEN_UP:
             outcomes.append(
-                Outcome(folder.key, folder.source.validity, uid, "failed", "connection_lost", message.size, run_no)
+                Outcome(folder.key, folder.source.validity, uid, "failed", "ends_sessions", message.size, run_no)
             )
         elif known.suspects.get(uid, 0) >= SUSPECT:
             folder.suspects.append(message)
