@@ -1,7 +1,7 @@
 """Which message is which: multisets matched by their bytes, ties broken by date and flags."""
 
 from collections import defaultdict, deque
-from collections.abc import Callable, Collection, Hashable, Iterable, Mapping
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from services.copier.packing import Content
@@ -37,19 +37,49 @@ def _match(wanted: Mapping[int, Content], present: Mapping[int, Content], keys: 
 
 
 def match_push(
-    wanted: Mapping[int, Content], present: Mapping[int, Content], undated: int | None = None
+    wanted: Mapping[int, Content],
+    present: Mapping[int, Content],
+    undated: int | None = None,
+    pushes: Iterable[Sequence[int]] = (),
 ) -> dict[int, int]:
-    """Which messages of an open push arrived: {source UID: destination UID}.
+    """Which messages of open pushes arrived: {source UID: destination UID}.
 
     Bytes always decide, each destination message is used once; same date and flags first, then same date, so that
     twins with different dates keep theirs while their owner may have flagged what arrived. A message with the date
-    `undated` has none, and got one of ours: for it the bytes alone decide.
+    `undated` has none, and got one of ours: for it the bytes alone decide. Of `pushes` each that lies whole at
+    consecutive UIDs is matched there: else a twin of another push could be found in the midst of a second copy, and
+    what is left of that copy would no longer look like one (joint 27).
     """
-    found = _match(wanted, present, (_whole, _bytes_and_date))
+    found = _match_runs(wanted, present, pushes)
+    taken = set(found.values())
+    found |= _match(_without(wanted, found), _without(present, taken), (_whole, _bytes_and_date))
     taken = set(found.values())
     bare = {uid: each for uid, each in wanted.items() if each.date == undated and uid not in found}
-    rest = {uid: each for uid, each in present.items() if uid not in taken}
-    return found | _match(bare, rest, (_bytes,))
+    return found | _match(bare, _without(present, taken), (_bytes,))
+
+
+def _without(contents: Mapping[int, Content], uids: Collection[int]) -> dict[int, Content]:
+    return {uid: each for uid, each in contents.items() if uid not in uids}
+
+
+def _match_runs(
+    wanted: Mapping[int, Content], present: Mapping[int, Content], pushes: Iterable[Sequence[int]]
+) -> dict[int, int]:
+    starts: defaultdict[Hashable, list[int]] = defaultdict(list)
+    for uid in sorted(present):
+        starts[_bytes_and_date(present[uid])].append(uid)
+    found: dict[int, int] = {}
+    taken: set[int] = set()
+    for push in pushes:
+        rows = [_bytes_and_date(wanted[uid]) for uid in push if uid in wanted]
+        for start in starts.get(rows[0], ()) if len(rows) == len(push) > 1 else ():
+            run = range(start, start + len(rows))
+            there = [_bytes_and_date(present[uid]) for uid in run if uid in present and uid not in taken]
+            if there == rows:
+                found.update(zip(push, run, strict=True))
+                taken.update(run)
+                break
+    return found
 
 
 def match_again(known: Mapping[int, Content], seen: Mapping[int, Content]) -> dict[int, int]:

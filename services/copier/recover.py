@@ -78,7 +78,7 @@ async def _recover_folder(
     sizes = {content.size for content in wanted.values()}
     candidates = [uid for uid, row in strangers.items() if row.size in sizes]
     present = {uid: _plain(content) for uid, content in (await read_contents(target, candidates)).items()}
-    found = match_push(wanted, present, UNDATED)
+    found = match_push(wanted, present, UNDATED, [intent.uids for intent in intents])
     rows = [
         MapRow(uid, found[uid], present[found[uid]].date, content.size, content.digest, content.flags)
         for uid, content in sorted(wanted.items())

@@ -33,6 +33,26 @@ def test_a_push_is_matched_as_a_multiset(wanted: dict[int, Content], present: di
     assert len(found) == sum((mine & theirs).values())
 
 
+@given(MESSAGES, MESSAGES, st.lists(st.lists(st.integers(1, 30), max_size=4, unique=True), max_size=4))
+def test_pushes_change_which_twin_is_which_and_never_how_many(
+    wanted: dict[int, Content], present: dict[int, Content], pushes: list[list[int]]
+) -> None:
+    apart = [[uid for uid in push if not any(uid in other for other in pushes[:n])] for n, push in enumerate(pushes)]
+    found = match_push(wanted, present, None, apart)
+    assert len(set(found.values())) == len(found) == len(match_push(wanted, present))
+    for uid, target in found.items():
+        assert (wanted[uid].digest, wanted[uid].date) == (present[target].digest, present[target].date)
+
+
+def test_a_push_that_lies_whole_is_found_there_though_a_twin_came_before() -> None:
+    a, b, c = (content(name) for name in (b"a", b"b", b"c"))
+    wanted = {1: a, 2: b, 3: a, 4: c}
+    # The first push came twice, then the second: the twin of 1 and 3 in the midst of the second copy is not 3.
+    present = {10: a, 11: b, 12: a, 13: b, 14: a, 15: c}
+    assert match_push(wanted, present, None, [(1, 2), (3, 4)]) == {1: 10, 2: 11, 3: 14, 4: 15}
+    assert match_push(wanted, present)[3] == 12
+
+
 @given(MESSAGES, MESSAGES)
 def test_a_new_uidvalidity_is_matched_by_bytes_alone_where_dates_were_lost(
     known: dict[int, Content], seen: dict[int, Content]
