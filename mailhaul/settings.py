@@ -4,8 +4,9 @@ The page docs/configuration.md is made from these descriptions.
 """
 
 from pathlib import Path
+from typing import Self
 
-from pydantic import BaseModel, Field, SecretStr
+from pydantic import BaseModel, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -144,7 +145,7 @@ class MeterSettings(BaseModel):
 
 class Settings(BaseSettings):
     model_config = SettingsConfigDict(
-        env_prefix="MAILHAUL_", env_nested_delimiter="__", secrets_dir=None, extra="ignore"
+        env_prefix="MAILHAUL_", env_nested_delimiter="__", secrets_dir=None, extra="ignore", hide_input_in_errors=True
     )
 
     state_dir: Path = Field(default_factory=default_state_dir, description="Keys, tokens, embedded database and broker")
@@ -165,3 +166,23 @@ class Settings(BaseSettings):
     copier: CopierSettings = CopierSettings()
     notifier: NotifierSettings = NotifierSettings()
     meter: MeterSettings = MeterSettings()
+
+    @model_validator(mode="after")
+    def _fit_for_production(self) -> Self:
+        """Refuse what is fine on one machine and reckless on several, and name the variable."""
+        if self.environment not in ("embedded", "production"):
+            raise ValueError("MAILHAUL_ENVIRONMENT is embedded or production")
+        if self.environment == "embedded":
+            return self
+        if not self.kafka.bootstrap:
+            raise ValueError("production needs a Kafka cluster: set MAILHAUL_KAFKA__BOOTSTRAP")
+        if self.kafka.security_protocol != "SASL_SSL" and not _on_loopback(self.kafka.bootstrap):
+            raise ValueError("plaintext to a broker beyond loopback: set MAILHAUL_KAFKA__SECURITY_PROTOCOL=SASL_SSL")
+        if not self.database.url.startswith("postgresql"):
+            raise ValueError("production needs PostgreSQL: set MAILHAUL_DATABASE__URL=postgresql+psycopg://...")
+        return self
+
+
+def _on_loopback(bootstrap: str) -> bool:
+    hosts = [address.strip().rpartition(":")[0].strip("[]") for address in bootstrap.split(",")]
+    return all(host in ("localhost", "::1") or host.startswith("127.") for host in hosts)
