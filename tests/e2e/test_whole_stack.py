@@ -115,7 +115,7 @@ def test_joint_11_everything_is_killed_over_and_over_on_sqlite(
         code = tell(theatre)
     print(f"seed {SEED}: {dict(storm.struck)}, {storm.met} kills of the copier met pushes under way")
     assert storm.struck == {"copier": 7, "kafka": 1, **dict.fromkeys(OTHERS, 3)}
-    assert storm.met >= 4
+    assert storm.met >= 2, "too few kills fell while anything was under way"
     assert_as_it_must_be(theatre, code, tmp_path)
 
 
