@@ -3,6 +3,7 @@
 The only place for confluent-kafka's AdminClient: aiokafka's puts a topic's other settings back to their defaults.
 """
 
+import time
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -129,7 +130,14 @@ class TopicsAdmin:
                     raise
             else:
                 made.append(name)
+        self._await(set(made))
         return sorted(made)
+
+    def _await(self, names: set[str]) -> None:
+        """Return when the brokers tell of the topics: the controller has them earlier, much earlier after a restart."""
+        until = time.monotonic() + SECONDS
+        while not names <= set(self._existing()) and time.monotonic() < until:
+            time.sleep(0.1)
 
     def check(self) -> list[Finding]:
         """What differs from `topics.py`; more partitions and a longer retention are nobody's fault."""
