@@ -4,14 +4,14 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from mailhaul.dial import DialPolicy, dial
+from mailhaul.dial import DialPolicy
 from mailhaul.errors import Side
 from mailhaul.events import Endpoint
 from mailhaul.folders.tree import Tree
 from mailhaul.imap import commands
 from mailhaul.imap.connection import IMAPConnection
 from mailhaul.signin.credentials import Credentials
-from mailhaul.signin.imap import sign_in
+from mailhaul.signin.imap import open_session
 from services.copier.work import Status
 
 
@@ -25,13 +25,7 @@ class Access:
 
     async def open(self, side: Side) -> IMAPConnection:
         """A connection that is signed in."""
-        connection = await dial(self.endpoint, self.policy, side=side)
-        try:
-            await sign_in(connection, self.credentials)
-        except BaseException:
-            connection.abort()
-            raise
-        return connection
+        return await open_session(self.endpoint, self.credentials, self.policy, side=side)
 
 
 @dataclass(frozen=True, slots=True)
